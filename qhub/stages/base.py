@@ -1,0 +1,97 @@
+"""What a stage is: a noun with inputs from the config, a Terraform module, typed outputs, a check.
+
+A new stage is a subclass in a file of its own, a folder of HCL of the same name under
+`qhub/templates/stages/`, and a line in `qhub/stages/__init__.py`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
+
+from pydantic import BaseModel
+
+from qhub.config import Config
+
+InputsT = TypeVar("InputsT", bound=BaseModel)
+OutputsT = TypeVar("OutputsT", bound=BaseModel)
+
+TEMPLATES = Path(__file__).parent.parent / "templates" / "stages"
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where something that a stage deployed can be opened or reached."""
+
+    label: str
+    url: str
+
+
+class Stage(ABC, Generic[InputsT, OutputsT]):
+    """One step of a deployment."""
+
+    name: ClassVar[str]
+    """Folder name, `NN-noun`; the number only sorts."""
+
+    variant: ClassVar[str]
+    """Which module of the stage this is: a provider (`aws`) or a platform (`processes`)."""
+
+    Inputs: type[InputsT]
+    Outputs: type[OutputsT]
+
+    depends_on: ClassVar[tuple[type[Stage[Any, Any]], ...]] = ()
+    """Stages whose outputs this one's module takes, each as the variable of its noun."""
+
+    sources: ClassVar[Mapping[str, Path]] = {}
+    """Further folders that are copied into the rendered module, by name there."""
+
+    @property
+    def noun(self) -> str:
+        """The name without its number, as Terraform names variables: `terraform_state`."""
+        return self.name.split("-", 1)[1].replace("-", "_")
+
+    @property
+    def templates(self) -> Path:
+        return TEMPLATES / self.name / self.variant
+
+    @abstractmethod
+    def applies_to(self, config: Config) -> bool:
+        """Whether a deployment of this config has the stage."""
+
+    @abstractmethod
+    def inputs(self, config: Config) -> InputsT:
+        """What the config gives the module; becomes `terraform.tfvars.json`. Pure."""
+
+    @abstractmethod
+    def example(self, config: Config) -> OutputsT:
+        """Outputs as they may look, for a plan before the stage exists."""
+
+    def preflight(self, config: Config, folder: Path) -> None:
+        """Look whether the stage can work, before any stage changes anything.
+
+        Raises:
+            PreflightError: With everything that stands in the way.
+        """
+
+    def check(self, outputs: OutputsT) -> None:
+        """Ask the real thing whether it works.
+
+        Raises:
+            StageError: It does not; the message says what was asked and answered.
+        """
+
+    def drift(self, outputs: OutputsT) -> dict[str, str]:
+        """Terraform addresses whose real counterpart is gone or different, with the reason.
+
+        Terraform can't see behind a `terraform_data` resource; this can.
+        """
+        del outputs
+        return {}
+
+    def addresses(self, outputs: OutputsT) -> list[Address]:
+        """What a person may open once the stage is up."""
+        del outputs
+        return []

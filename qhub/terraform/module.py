@@ -1,0 +1,201 @@
+"""One Terraform module on disk, and the commands that are run in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+from qhub.errors import EngineError, Interrupted
+from qhub.terraform.engine import Engine
+from qhub.terraform.events import Event, parse
+
+POLL_SECONDS = 0.03
+"""How often output is looked for; small beside the 100 ms that Terraform takes to start."""
+
+Listener = Callable[[Event], None]
+
+
+def _ignore(event: Event) -> None:
+    del event
+
+
+@dataclass
+class Module:
+    """A folder of HCL with a state of its own.
+
+    Args:
+        engine: What runs it.
+        folder: Holds the `.tf` files.
+        data: Terraform's own folder (`TF_DATA_DIR`): outside of `folder`, which may be committed.
+        state: File of the local backend; None leaves the module's own backend as it is.
+        variables: Given as `TF_VAR_…` environment variables, so never in files or arguments.
+        stop: Once set, a running command is asked to finish its current operation.
+    """
+
+    engine: Engine
+    folder: Path
+    data: Path
+    state: Path | None = None
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    stop: threading.Event = field(default_factory=threading.Event)
+    parallelism: int | None = None
+
+    def init(self, listener: Listener = _ignore) -> None:
+        """Prepare the folder; skipped where nothing that `init` looks at has changed."""
+        stamp, wanted = self.data / "qhub-init", self._init_fingerprint()
+        if stamp.is_file() and stamp.read_text() == wanted:
+            return
+        backend = {"path": str(self.state)} if self.state else None
+        self._check(self._run("init", listener, input=False, backend_config=backend, reconfigure=_flag()))
+        stamp.write_text(wanted)
+
+    def plan(self, listener: Listener, *, replace: Sequence[str] = (), destroy: bool = False) -> bool:
+        """Show what an apply would do; True when it would change something."""
+        options = {"replace": list(replace), "destroy": _flag() if destroy else None}
+        code = self._run(
+            "plan", listener, json=_flag(), detailed_exitcode=_flag(), **self._shared(), **options
+        )
+        if code == 2:
+            return True
+        self._check(code)
+        return False
+
+    def apply(self, listener: Listener, *, replace: Sequence[str] = ()) -> None:
+        """Make it so. Resources in `replace` are made anew, whatever their state says."""
+        options = {"replace": list(replace), "json": _flag(), "auto_approve": _flag()}
+        self._check(self._run("apply", listener, **self._shared(), **options))
+
+    def destroy(self, listener: Listener) -> None:
+        """Take everything in the state away."""
+        options = {"json": _flag(), "auto_approve": _flag()}
+        self._check(self._run("destroy", listener, **self._shared(), **options))
+
+    def output(self) -> dict[str, Any]:
+        """The outputs of the last apply, sensitive ones included; empty when there are none."""
+        lines: list[str] = []
+        self._check(self._run("output", lambda event: lines.append(event.message), json=_flag()))
+        return {name: entry["value"] for name, entry in json.loads("\n".join(lines)).items()}
+
+    def resources(self) -> list[str]:
+        """Addresses of everything in the state."""
+        found: list[str] = []
+        code = self._run("state list", lambda event: found.append(event.message))
+        # An empty or absent state is an error to Terraform and an empty list to us.
+        return [line for line in found if line and " " not in line] if code == 0 else []
+
+    def _shared(self) -> dict[str, Any]:
+        # Another process that is just finishing its last operation (after a kill -9 of ours, say)
+        # holds the state's lock; waiting for it is right.
+        return {"input": False, "lock_timeout": "120s", "parallelism": self.parallelism}
+
+    def _run(self, command: str, listener: Listener, **options: Any) -> int:
+        """Run one command, feed its output to `listener` line by line, return the exit code.
+
+        Output goes through a file, not a pipe: if this process dies, Terraform must not die of a
+        broken pipe before it has saved its state.
+        """
+        self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        output = self.data / f"output-{os.getpid()}-{threading.get_ident()}"
+        try:
+            with output.open("w+") as stream, output.open("r") as reader:
+                process = self._start(command, stream, options)
+                for line in self._follow(process, reader):
+                    listener(parse(line))
+        finally:
+            output.unlink(missing_ok=True)
+        if self.stop.is_set() and process.returncode != 0:
+            raise Interrupted(f"interrupted in {self.folder.name}; run it again to go on")
+        return process.returncode
+
+    def _start(
+        self, command: str, stream: TextIO, options: dict[str, Any]
+    ) -> subprocess.Popen[bytes]:
+        from python_terraform import Terraform
+
+        builder = Terraform(working_dir=str(self.folder), terraform_bin_path="terraform")
+        options = {name: value for name, value in options.items() if value is not None}
+        arguments = builder.generate_cmd_string(command, no_color=_flag(), **options)[1:]
+        if command == "state list":  # takes no -no-color
+            arguments.remove("-no-color")
+        try:
+            return subprocess.Popen(
+                [*self.engine.command, *arguments],
+                cwd=self.folder,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=stream,
+                # Its own session, so that Ctrl-C reaches it only through us, exactly once.
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise EngineError(f"{self.engine.command[0]}: {error.strerror}") from error
+
+    def _follow(self, process: subprocess.Popen[bytes], reader: TextIO) -> Iterator[str]:
+        asked_to_stop, partial = False, ""
+        while True:
+            running = process.poll() is None
+            for line in reader:
+                partial += line
+                if partial.endswith("\n"):
+                    yield partial[:-1]
+                    partial = ""
+            if not running:
+                break
+            if self.stop.is_set() and not asked_to_stop:
+                process.send_signal(signal.SIGINT)
+                asked_to_stop = True
+            time.sleep(POLL_SECONDS)
+        if partial:
+            yield partial
+
+    def _environment(self) -> dict[str, str]:
+        given = {f"TF_VAR_{name}": _hcl(value) for name, value in self.variables.items()}
+        own_programs = str(Path(sys.executable).parent)
+        return {
+            **{k: v for k, v in os.environ.items() if not k.startswith(("TF_CLI_ARGS", "TF_LOG"))},
+            "PATH": f"{own_programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+            "TF_DATA_DIR": str(self.data),
+            "TF_IN_AUTOMATION": "1",
+            "CHECKPOINT_DISABLE": "1",
+            **given,
+            **self.environment,
+        }
+
+    def _init_fingerprint(self) -> str:
+        import hashlib
+
+        digest = hashlib.sha256(f"{self.engine} {self.state}".encode())
+        for path in sorted(self.folder.glob("*.tf*")):
+            if path.name != "terraform.tfvars.json":
+                digest.update(path.name.encode() + path.read_bytes())
+        return digest.hexdigest()
+
+    def _check(self, code: int) -> None:
+        if code != 0:
+            raise EngineError(f"{self.engine.product} ended with exit code {code}")
+
+
+def _hcl(value: object) -> str:
+    """A value as `TF_VAR_…` takes it: text as it is, anything else as an HCL expression."""
+    if isinstance(value, str):
+        return value
+    # JSON is HCL but for template markers, which HCL would evaluate.
+    return json.dumps(value, ensure_ascii=False).replace("${", "$${").replace("%{", "%%{")
+
+
+def _flag() -> type:
+    """python-terraform's mark for an option without a value."""
+    from python_terraform import IsFlagged
+
+    return IsFlagged  # type: ignore[no-any-return]
