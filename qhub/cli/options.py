@@ -32,9 +32,7 @@ class Format(StrEnum):
     JSON = "json"
 
 
-FormatOption = Annotated[
-    Format, typer.Option("--output", help="Print for people or for programs.")
-]
+FormatOption = Annotated[Format, typer.Option("--output", help="Print for people or for programs.")]
 
 
 def folder_of(config: Path, folder: Path | None) -> Path:

@@ -1,0 +1,36 @@
+"""The deployment as a list.
+
+Each stage is whole in one file here, its HCL in the folder of the same name under
+`qhub/templates/stages/`. Order is drawn from `depends_on`; the numbers only sort the folders.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qhub.config import Config
+from qhub.errors import UsageError
+from qhub.stages.base import Stage
+from qhub.stages.infrastructure import LocalInfrastructure
+from qhub.stages.jupyterhub import LocalJupyterHub
+
+STAGES: tuple[Stage[Any, Any], ...] = (
+    LocalInfrastructure(),
+    LocalJupyterHub(),
+)
+
+
+def select(config: Config) -> list[Stage[Any, Any]]:
+    """The stages that a deployment of this config has, sorted by name.
+
+    Raises:
+        UsageError: There are none for the provider.
+    """
+    chosen = [stage for stage in STAGES if stage.applies_to(config)]
+    if not chosen:
+        raise UsageError(
+            f"this release of qhub validates configurations for provider {config.provider},"
+            " but can't deploy them yet",
+            hint="provider: local runs the platform on this machine",
+        )
+    return sorted(chosen, key=lambda stage: stage.name)

@@ -30,6 +30,16 @@ class Address:
     url: str
 
 
+@dataclass(frozen=True)
+class Process:
+    """Something that runs for a deployment: a program, later a pod."""
+
+    name: str
+    state: str
+    pid: int | None = None
+    uptime_seconds: float | None = None
+
+
 class Stage(ABC, Generic[InputsT, OutputsT]):
     """One step of a deployment."""
 
@@ -95,3 +105,23 @@ class Stage(ABC, Generic[InputsT, OutputsT]):
         """What a person may open once the stage is up."""
         del outputs
         return []
+
+    def notices(self, outputs: OutputsT) -> list[str]:
+        """What a person should know of the result."""
+        del outputs
+        return []
+
+    def processes(self, outputs: OutputsT) -> list[Process]:
+        """What the stage runs, and how it is."""
+        del outputs
+        return []
+
+    def users_online(self, outputs: OutputsT) -> list[str]:
+        """Users with a running server."""
+        del outputs
+        return []
+
+    def logs(self, outputs: OutputsT) -> dict[str, Path]:
+        """Log files by the name that `qhub logs` takes."""
+        del outputs
+        return {}

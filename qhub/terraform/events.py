@@ -34,8 +34,8 @@ class Event:
     """One line of the stream.
 
     `kind` is Terraform's `type` (`planned_change`, `provision_progress`, `diagnostic`, …) or `text`
-    for a line that is not JSON; `address` the resource it speaks of; `action` what is planned for it
-    (`create`, `update`, `replace`, `delete`); `detail` a diagnostic's explanation.
+    for a line that is not JSON; `address` the resource it speaks of; `action` what is planned for
+    it (`create`, `update`, `replace`, `delete`); `detail` a diagnostic's explanation.
     """
 
     kind: str

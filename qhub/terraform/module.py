@@ -56,10 +56,14 @@ class Module:
         if stamp.is_file() and stamp.read_text() == wanted:
             return
         backend = {"path": str(self.state)} if self.state else None
-        self._check(self._run("init", listener, input=False, backend_config=backend, reconfigure=_flag()))
+        self._check(
+            self._run("init", listener, input=False, backend_config=backend, reconfigure=_flag())
+        )
         stamp.write_text(wanted)
 
-    def plan(self, listener: Listener, *, replace: Sequence[str] = (), destroy: bool = False) -> bool:
+    def plan(
+        self, listener: Listener, *, replace: Sequence[str] = (), destroy: bool = False
+    ) -> bool:
         """Show what an apply would do; True when it would change something."""
         options = {"replace": list(replace), "destroy": _flag() if destroy else None}
         code = self._run(

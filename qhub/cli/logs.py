@@ -1,0 +1,34 @@
+"""`qhub logs`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from qhub.cli.options import DEFAULT_CONFIG, ConfigOption, FolderOption, folder_of
+
+
+def logs(
+    name: Annotated[
+        str | None, typer.Argument(help="Whose log: hub, proxy, …; nothing lists them.")
+    ] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    folder: FolderOption = None,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as it grows.")] = False,
+    lines: Annotated[
+        int, typer.Option("-n", "--lines", min=0, help="Lines from the end to start with.")
+    ] = 50,
+) -> None:
+    """Show what a part of the deployment logged, or the last run of qhub itself (`deploy`)."""
+    from qhub.config import load
+    from qhub.runner.folder import Folder
+    from qhub.runner.logs import find_log, log_files, tail
+
+    files = log_files(load(config), Folder(folder_of(config, folder)))
+    if name is None:
+        for known, path in files.items():
+            typer.echo(f"{known:<16} {path}")
+        return
+    for line in tail(find_log(name, files), lines, follow=follow):
+        typer.echo(line)

@@ -1,0 +1,160 @@
+"""`deploy`: apply the stages of a config, each as soon as all that it needs is there."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from qhub.config import Config
+from qhub.errors import StageError, UsageError
+from qhub.runner.destroy import destroy_stages
+from qhub.runner.folder import Folder, write
+from qhub.runner.graph import walk
+from qhub.runner.interrupt import stop_on_signals
+from qhub.runner.log import RunLog
+from qhub.runner.operation import AnyStage, Operation, Steps, raise_first
+from qhub.runner.progress import Report
+from qhub.runner.render import render, write_files
+from qhub.runner.selection import WHOLE, Selection
+from qhub.stages import select
+from qhub.stages.base import Address
+from qhub.terraform import Changes, find_engine
+
+PARALLELISM = 4
+"""Stages at the same time; there are rarely more that don't wait for one another."""
+
+
+@dataclass
+class Deployed:
+    """What came of a run."""
+
+    addresses: list[Address] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    changes: dict[str, Changes] = field(default_factory=dict)
+    seconds: float = 0.0
+    log: Path = Path()
+
+
+def deploy(
+    config: Config,
+    folder: Folder,
+    report: Report,
+    *,
+    selection: Selection = WHOLE,
+    parallelism: int = PARALLELISM,
+) -> Deployed:
+    """Bring the deployment to what the config says.
+
+    Safe to repeat: what is as it should be is left alone, what was interrupted is taken up again.
+
+    Raises:
+        PreflightError: This machine can't take it; nothing was changed.
+        StageError: A stage failed; those before it stand.
+        LockedError: Another run is at work on the folder.
+        Interrupted: Ctrl-C or SIGTERM.
+    """
+    started = time.monotonic()
+    stages = select(config)
+    chosen = selection.pick(stages)
+    engine = find_engine()
+    with folder.locked("deploy"), RunLog(folder, "deploy") as log, stop_on_signals() as stop:
+        _keep_identity(config, folder)
+        for stage in chosen:
+            stage.preflight(config, folder.root)
+        write_files(render(config), folder)
+        operation = Operation(engine, folder, stop, log, report)
+        if selection.is_whole:
+            gone = set(folder.applied_stages()) - {stage.name for stage in stages}
+            raise_first(destroy_stages(operation, sorted(gone), parallelism=parallelism), stop)
+        _read_upstream(operation, stages, chosen)
+        result = Deployed(log=log.path)
+        errors = walk(
+            {stage.name: [needed.name for needed in stage.depends_on] for stage in chosen},
+            _worker(operation, chosen, result),
+            parallelism=parallelism,
+            stop=stop,
+        )
+        raise_first(errors, stop)
+        for stage in chosen:
+            outputs = operation.outputs[stage.name]
+            result.addresses += stage.addresses(outputs)
+            result.notices += stage.notices(outputs)
+    result.seconds = time.monotonic() - started
+    return result
+
+
+def _worker(
+    operation: Operation, stages: list[AnyStage], result: Deployed
+) -> Callable[[str], None]:
+    by_name = {stage.name: stage for stage in stages}
+
+    def work(name: str) -> None:
+        def apply(steps: Steps) -> str:
+            _apply(operation, by_name[name], steps)
+            result.changes[name] = steps.changes
+            return str(steps.changes)
+
+        operation.step(name, apply)
+
+    return work
+
+
+def _apply(operation: Operation, stage: AnyStage, steps: Steps) -> None:
+    folder = operation.folder
+    folder.remember(stage.name)
+    module = operation.module(stage.name, folder.stages / stage.name, operation.upstream(stage))
+    module.init(steps.listen)
+    before = operation.read_outputs(stage, module)
+    replace = stage.drift(before) if before is not None else {}
+    for address, reason in replace.items():
+        steps.say(f"{address}: {reason}")
+    module.apply(steps.listen, replace=list(replace))
+    outputs = operation.read_outputs(stage, module)
+    if outputs is None:
+        raise StageError(stage.name, "the module gave no outputs, or not those it should")
+    operation.outputs[stage.name] = outputs
+    steps.say("checking")
+    stage.check(outputs)
+
+
+def _read_upstream(operation: Operation, stages: list[AnyStage], chosen: list[AnyStage]) -> None:
+    """Take the outputs of stages that this run leaves out from what was applied before."""
+    left_out = {needed.name for stage in chosen for needed in stage.depends_on}
+    for stage in stages:
+        if stage in chosen or stage.name not in left_out:
+            continue
+        outputs = operation.applied_outputs(stage)
+        if outputs is None:
+            raise UsageError(
+                f"{stage.name} was not deployed yet, and stages that you chose need it",
+                hint="deploy without --from and --only first",
+            )
+        operation.outputs[stage.name] = outputs
+
+
+def _keep_identity(config: Config, folder: Folder) -> None:
+    """Refuse to turn a deployment into another one: its resources would be orphaned.
+
+    Raises:
+        UsageError: What names the deployment's resources was changed in the config.
+    """
+    record = folder.private / "deployment.json"
+    identity: dict[str, Any] = {
+        "project_name": config.project_name,
+        "namespace": config.namespace,
+        "provider": config.provider,
+    }
+    if record.is_file() and folder.applied_stages():
+        before = json.loads(record.read_text())
+        for key, value in identity.items():
+            if before.get(key) != value:
+                raise UsageError(
+                    f"{key} was {before.get(key)!r} when this was deployed and is {value!r} now;"
+                    " it can't be changed in place",
+                    hint="destroy the deployment first, or deploy to another folder with -o DIR",
+                )
+    write(record, json.dumps(identity).encode())

@@ -1,0 +1,56 @@
+"""Running stages in the order of their dependencies, side by side where it allows that."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from graphlib import TopologicalSorter
+
+from qhub.errors import QhubError
+
+Needs = Mapping[str, Sequence[str]]
+
+
+def walk(
+    needs: Needs,
+    work: Callable[[str], None],
+    *,
+    parallelism: int,
+    stop: threading.Event,
+    go_on: bool = False,
+) -> dict[str, QhubError]:
+    """Call `work(name)` for each name once all that it needs is done.
+
+    Args:
+        needs: For each name those that must come first; names not in it are taken as done.
+        work: Does one; raises `QhubError` when that fails.
+        parallelism: How many at the same time, at most.
+        stop: Once set, nothing new is started.
+        go_on: Whether a failure leaves the rest to run, also what needs the one that failed.
+
+    Returns:
+        The errors, by name, in the order they came.
+    """
+    sorter = TopologicalSorter(
+        {name: [need for need in first if need in needs] for name, first in needs.items()}
+    )
+    sorter.prepare()
+    failed: dict[str, QhubError] = {}
+    running: dict[Future[None], str] = {}
+    with ThreadPoolExecutor(max_workers=parallelism) as pool:
+        while sorter.is_active():
+            if not stop.is_set() and (go_on or not failed):
+                running.update({pool.submit(work, name): name for name in sorter.get_ready()})
+            if not running:
+                break
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                name = running.pop(future)
+                error = future.exception()
+                if isinstance(error, QhubError):
+                    failed[name] = error
+                elif error is not None:
+                    raise error
+                sorter.done(name)
+    return failed

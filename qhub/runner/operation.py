@@ -1,0 +1,172 @@
+"""One run over a deployment's stages: what all its commands share."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from qhub.errors import Interrupted, QhubError, StageError
+from qhub.runner.folder import Folder, is_own_state
+from qhub.runner.log import RunLog
+from qhub.runner.progress import Progress, Report, Status
+from qhub.stages.base import Stage
+from qhub.terraform import Changes, Engine, Event, Module
+
+AnyStage = Stage[Any, Any]
+
+
+@dataclass
+class Steps:
+    """What one stage of a run did so far: speaks to the log and the reporter, keeps the errors."""
+
+    stage: str
+    report: Report
+    log: RunLog
+    started: float = field(default_factory=time.monotonic)
+    changes: Changes = field(default_factory=Changes)
+    planned: list[Event] = field(default_factory=list)
+    errors: list[Event] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.started
+
+    def say(self, message: str, status: Status = Status.RUNNING) -> None:
+        """Tell where the stage stands."""
+        self.log.line(self.stage, message)
+        changes = self.changes if status is Status.DONE else None
+        self.report(Progress(self.stage, status, message, self.seconds, changes))
+
+    def listen(self, event: Event) -> None:
+        """Take one line of Terraform's stream."""
+        if event.is_error:
+            self.errors.append(event)
+            self.log.line(self.stage, f"error: {event.message}\n{event.detail}")
+        elif event.kind == "provision_progress" and not event.message.startswith("Executing: ["):
+            self.say(event.message)
+        else:
+            self.log.line(self.stage, event.message)
+        if event.kind == "planned_change":
+            self.planned.append(event)
+        if event.changes is not None:
+            self.changes = event.changes
+
+    def failure(self, error: QhubError) -> QhubError:
+        """The error as the user should read it: with what Terraform said of the cause."""
+        if isinstance(error, Interrupted | StageError):
+            return error
+        causes = [_cause(event) for event in self.errors]
+        message = "\n".join(cause for cause in causes if cause) or error.message
+        hint = error.hint
+        if "\nhint: " in message:
+            message, hint = message.split("\nhint: ", 1)
+        return StageError(self.stage, message, hint or "the whole story: " + str(self.log.path))
+
+
+@dataclass
+class Deployment:
+    """A deployment on disk and the engine that runs its modules."""
+
+    engine: Engine
+    folder: Folder
+    stop: threading.Event
+
+    def module(
+        self,
+        stage: str,
+        folder: Path,
+        variables: Mapping[str, Any],
+        environment: Mapping[str, str] | None = None,
+    ) -> Module:
+        """The stage's module at `folder`, with the state that belongs to this deployment."""
+        backend = json.loads((folder / "backend.tf.json").read_text())["terraform"]["backend"]
+        local_state = is_own_state(backend.get("local", {}).get("path", ""))
+        return Module(
+            engine=self.engine,
+            folder=folder,
+            data=self.folder.data(stage),
+            state=self.folder.state(stage) if local_state else None,
+            variables={"deployment": str(self.folder.root), **variables},
+            environment=environment or {},
+            stop=self.stop,
+        )
+
+    def applied_outputs(self, stage: AnyStage) -> BaseModel | None:
+        """The stage's outputs as it was last applied; None where it was not."""
+        applied = self.folder.applied / stage.name
+        if not applied.is_dir():
+            return None
+        module = self.module(stage.name, applied, {})
+        module.init()
+        return self.read_outputs(stage, module)
+
+    def read_outputs(self, stage: AnyStage, module: Module) -> BaseModel | None:
+        """The stage's outputs from its state; None where it has none that are whole."""
+        said = module.output()
+        if not said:
+            return None
+        try:
+            return stage.Outputs.model_validate(said)  # type: ignore[no-any-return]
+        except ValidationError:
+            return None
+
+
+@dataclass
+class Operation(Deployment):
+    """A run over a deployment: where it tells of itself, and the outputs stages gave so far."""
+
+    log: RunLog
+    report: Report
+    outputs: dict[str, BaseModel] = field(default_factory=dict)
+
+    def upstream(self, stage: AnyStage) -> dict[str, Any]:
+        """Outputs of the stages that this one needs, as its variables take them."""
+        return {
+            needed().noun: self.outputs[needed.name].model_dump(mode="json")
+            for needed in stage.depends_on
+            if needed.name in self.outputs
+        }
+
+    def step(self, stage: str, work: Callable[[Steps], str]) -> None:
+        """Do one stage's work between the lines that tell of its start and its end."""
+        steps = Steps(stage, self.report, self.log)
+        steps.say("starting")
+        try:
+            message = work(steps)
+        except QhubError as error:
+            failure = steps.failure(error)
+            interrupted = isinstance(error, Interrupted)
+            steps.say("interrupted" if interrupted else failure.message, Status.FAILED)
+            raise failure from error
+        steps.say(message, Status.DONE)
+
+
+def raise_first(errors: Mapping[str, QhubError], stop: threading.Event) -> None:
+    """End a run whose stages met errors.
+
+    Raises:
+        Interrupted: The user ended it.
+        QhubError: What the first stage that failed said; how many more did is added.
+    """
+    if stop.is_set():
+        raise Interrupted("interrupted; what was done is kept, run the same command to go on")
+    for error in errors.values():
+        if len(errors) > 1:
+            error.message += f"\n({len(errors) - 1} more stages failed)"
+        raise error
+
+
+def _cause(event: Event) -> str:
+    """A diagnostic in few words: what a provisioner printed is the cause, the rest is wrapping."""
+    if "\nOutput: " in event.detail or "Output: " in event.detail:
+        output = event.detail.split("Output: ", 1)[1].strip()
+        if output:
+            return output.removeprefix("error: ")
+    return f"{event.message}\n{event.detail}".strip()

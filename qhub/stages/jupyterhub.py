@@ -1,0 +1,139 @@
+"""05-jupyterhub: the hub, its users, groups, profiles, shared folders and idle culler."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+import qhub.hub
+from qhub.config import Config, JupyterLabProfile, SecretRef
+from qhub.errors import StageError
+from qhub.local.facts import Machine
+from qhub.local.settings import HubSettings
+from qhub.stages.base import Address, Process, Stage
+from qhub.stages.infrastructure import GONE, LocalInfrastructure
+
+
+def hub_settings(config: Config) -> HubSettings:
+    """What the hub's Python code reads, the same on every platform."""
+    return HubSettings.model_validate(
+        {
+            "project_name": config.project_name,
+            "users": {name: _user(config, name) for name in config.security.users},
+            "groups": {name: {"gid": group.gid} for name, group in config.security.groups.items()},
+            "profiles": [_profile(profile) for profile in config.profiles.jupyterlab],
+            "theme": config.theme.jupyterhub.model_dump(mode="json"),
+            "idle_culler": config.jupyterlab.idle_culler.model_dump(mode="json"),
+            "authentication": config.security.authentication.model_dump(mode="json"),
+        }
+    )
+
+
+def _user(config: Config, name: str) -> dict[str, Any]:
+    user = config.security.users[name]
+    return {
+        "uid": user.uid,
+        "password": _password(user.password),
+        "admin": config.is_admin(name),
+        "primary_group": user.primary_group,
+        "groups": list(user.groups),
+    }
+
+
+def _password(password: str | SecretRef | None) -> dict[str, Any] | None:
+    if password is None:
+        return None
+    if isinstance(password, str):
+        return {"hash": password}
+    return password.model_dump(mode="json", exclude_none=True)
+
+
+def _profile(profile: JupyterLabProfile) -> dict[str, Any]:
+    spawner = profile.kubespawner_override
+    return {
+        "display_name": profile.display_name,
+        "description": profile.description,
+        "default": profile.default,
+        "users": profile.users,
+        "groups": profile.groups,
+        "cpu_limit": spawner.cpu_limit,
+        "cpu_guarantee": spawner.cpu_guarantee,
+        "mem_limit": spawner.mem_limit.bytes if spawner.mem_limit else None,
+        "mem_guarantee": spawner.mem_guarantee.bytes if spawner.mem_guarantee else None,
+        "gpus": spawner.gpus,
+        "environment": spawner.environment,
+    }
+
+
+class LocalOutputs(BaseModel):
+    """Outputs of the processes module."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: str = Field(description="Where the hub is opened.")
+    facts: str = Field(description="File that says what was made of this machine.")
+
+
+class LocalJupyterHub(Stage[HubSettings, LocalOutputs]):
+    """JupyterHub, its proxy and its culler as processes of this machine."""
+
+    name = "05-jupyterhub"
+    variant = "processes"
+    Inputs = HubSettings
+    Outputs = LocalOutputs
+    depends_on = (LocalInfrastructure,)
+    sources: ClassVar[Mapping[str, Path]] = {"hub": Path(qhub.hub.__file__).parent}
+
+    def applies_to(self, config: Config) -> bool:
+        return config.provider == "local"
+
+    def inputs(self, config: Config) -> HubSettings:
+        return hub_settings(config)
+
+    def example(self, config: Config) -> LocalOutputs:
+        return LocalOutputs(
+            url=f"http://{config.local.address}:{config.local.port}",
+            facts="/deployment/.qhub/machine.json",
+        )
+
+    def preflight(self, config: Config, folder: Path) -> None:
+        from qhub.local import accounts
+
+        accounts.preflight(self.inputs(config), Machine.load(folder / ".qhub" / "machine.json"))
+
+    def check(self, outputs: LocalOutputs) -> None:
+        for address, reason in self.drift(outputs).items():
+            raise StageError(self.name, f"{address}: {reason}", hint="see `qhub logs hub`")
+
+    def drift(self, outputs: LocalOutputs) -> dict[str, str]:
+        from qhub.local.status import drift_jupyterhub
+
+        machine = Machine.load(Path(outputs.facts))
+        if machine is None:
+            return {"terraform_data.jupyterhub": GONE}
+        return drift_jupyterhub(machine)
+
+    def processes(self, outputs: LocalOutputs) -> list[Process]:
+        from qhub.local import status
+
+        machine = Machine.load(Path(outputs.facts))
+        running = status.processes(machine) if machine else []
+        return [Process(p.name, p.state, p.pid, p.uptime_seconds) for p in running]
+
+    def users_online(self, outputs: LocalOutputs) -> list[str]:
+        from qhub.local import status
+
+        machine = Machine.load(Path(outputs.facts))
+        return status.online(machine) if machine else []
+
+    def logs(self, outputs: LocalOutputs) -> dict[str, Path]:
+        from qhub.local import status
+
+        machine = Machine.load(Path(outputs.facts))
+        return status.logs(machine) if machine else {}
+
+    def addresses(self, outputs: LocalOutputs) -> list[Address]:
+        return [Address("JupyterHub", outputs.url)]
