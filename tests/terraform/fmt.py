@@ -1,0 +1,22 @@
+"""`python -m tests.terraform.fmt [--check]`: `terraform fmt` with whatever engine this machine has."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from qhub.terraform import find_engine
+
+TEMPLATES = Path(__file__).parents[2] / "qhub" / "templates" / "stages"
+
+
+def fmt(*options: str) -> subprocess.CompletedProcess[str]:
+    """Format the HCL of all stages; with `-check` only look. Lists the files that differ."""
+    command = [*find_engine().command, "fmt", "-recursive", "-diff", *options, str(TEMPLATES)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+if __name__ == "__main__":
+    done = fmt(*("-check" for option in sys.argv[1:] if option == "--check"))
+    sys.stdout.write(done.stdout)
+    sys.stderr.write(done.stderr if done.returncode else "")
+    sys.exit(done.returncode)
