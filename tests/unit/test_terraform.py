@@ -1,0 +1,97 @@
+"""Finding an engine, and reading what Terraform says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from qhub.errors import EngineError
+from qhub.terraform.engine import find_engine
+from qhub.terraform.events import Changes, parse
+from qhub.terraform.module import _hcl
+
+
+def program(folder: Path, name: str, script: str) -> Path:
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return path
+
+
+def version(number: str) -> str:
+    return f"echo '{json.dumps({'terraform_version': number})}'"
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An otherwise empty PATH, without the embedded engine."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("QHUB_TERRAFORM", raising=False)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    return tmp_path
+
+
+def test_terraform_on_path(path: Path) -> None:
+    program(path, "terraform", version("1.11.4"))
+    engine = find_engine()
+    assert (engine.product, engine.version) == ("Terraform", "1.11.4")
+
+
+def test_one_that_is_too_old_is_passed_over(path: Path) -> None:
+    program(path, "terraform", version("1.3.9"))
+    program(path, "tofu", version("1.10.0"))
+    assert find_engine().product == "OpenTofu"
+
+
+def test_none_usable_says_what_was_tried(path: Path) -> None:
+    program(path, "terraform", version("1.3.9"))
+    program(path, "tofu", "exit 3")
+    with pytest.raises(EngineError) as caught:
+        find_engine()
+    assert "needs 1.6 or newer, below 2.0" in caught.value.message
+    assert "is Terraform 1.3.9" in caught.value.message
+    assert "exit code 3" in caught.value.message
+
+
+@pytest.mark.parametrize("script", [version("2.0.0"), "echo hello", "exit 1"])
+def test_a_configured_engine_is_taken_at_its_word(
+    path: Path, script: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(path, "terraform", version("1.11.4"))
+    monkeypatch.setenv("QHUB_TERRAFORM", str(program(path, "mine", script)))
+    with pytest.raises(EngineError, match="mine"):
+        find_engine()
+
+
+def test_pre_releases_count(path: Path) -> None:
+    program(path, "terraform", version("1.14.0-beta2"))
+    assert find_engine().version == "1.14.0-beta2"
+
+
+def test_events() -> None:
+    summary = {"@message": "x", "type": "change_summary", "changes": {"add": 1, "remove": 2}}
+    assert parse(json.dumps(summary)).changes == Changes(1, 0, 2)
+    told = {
+        "@message": "f (local-exec): hello",
+        "type": "provision_progress",
+        "hook": {"resource": {"addr": "terraform_data.f"}, "output": "hello"},
+    }
+    assert parse(json.dumps(told)).message == "hello"
+    assert parse(json.dumps(told)).address == "terraform_data.f"
+    failed = {
+        "@message": "Error: no",
+        "type": "diagnostic",
+        "diagnostic": {"severity": "error", "summary": "no", "detail": "why"},
+    }
+    assert parse(json.dumps(failed)).is_error
+    assert parse(json.dumps(failed)).detail == "why"
+    for line in ("plain words", "[1]", "{}", '{"@message": "m", "change": null}', ""):
+        assert not parse(line).is_error
+
+
+def test_values_for_terraform() -> None:
+    assert _hcl("as ${it} is") == "as ${it} is"
+    assert json.loads(_hcl({"a": ["ü", None, 1]})) == {"a": ["ü", None, 1]}
+    assert _hcl({"a": "${b} %{c}"}) == '{"a": "$${b} %%{c}"}'
