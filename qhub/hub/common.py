@@ -1,0 +1,50 @@
+"""The part of the hub's configuration that is the same on every platform."""
+
+# mypy: ignore-missing-imports, allow-subclassing-any
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+from .authenticator import PasswordAuthenticator, listed
+from .theme import template_vars
+
+_BUILT_IN = {
+    "GitHub": "oauthenticator.github.GitHubOAuthenticator",
+    "Auth0": "oauthenticator.auth0.Auth0OAuthenticator",
+}
+
+
+def configure(c: Any, settings: dict[str, Any]) -> None:
+    """People, groups, admins, looks: from the settings into JupyterHub's configuration."""
+    _authentication(c, settings["authentication"], settings["users"])
+    c.Authenticator.manage_groups = True
+    c.Authenticator.auth_refresh_age = 300
+    c.Authenticator.refresh_pre_spawn = True
+    c.Authenticator.enable_auth_state = False
+    c.JupyterHub.template_paths = [str(Path(__file__).parent / "templates")]
+    c.JupyterHub.template_vars = template_vars(settings)
+    c.Spawner.default_url = "/lab"
+    c.Spawner.http_timeout = 60
+    c.Spawner.start_timeout = 120
+
+
+def _authentication(c: Any, authentication: dict[str, Any], people: dict[str, Any]) -> None:
+    kind = authentication["type"]
+    if kind == "password":
+        c.JupyterHub.authenticator_class = PasswordAuthenticator
+        c.PasswordAuthenticator.people = people
+        return
+    path = _BUILT_IN.get(kind) or authentication["authentication_class"]
+    module, _, name = path.rpartition(".")
+    chosen = listed(getattr(importlib.import_module(module), name))
+    c.JupyterHub.authenticator_class = chosen
+    section = c[chosen.__name__]
+    section.people = people
+    for key, value in authentication["config"].items():
+        if key == "auth0_subdomain":
+            section.auth0_domain = f"{value}.auth0.com"
+        else:
+            section[key] = value

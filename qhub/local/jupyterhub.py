@@ -1,0 +1,364 @@
+"""JupyterHub on this machine: proxy, hub and culler under the supervisor.
+
+`apply` writes what they read and has those restarted for which something changed. People's
+servers are no children of the supervisor: they go on through all of it, but for those whose
+owner was removed, or lost a group that their running processes would still be in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import shutil
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from qhub.errors import LocalError
+from qhub.local import accounts, credentials, owned, supervisor
+from qhub.local.facts import Machine
+from qhub.local.files import ensure_folder, secret, write_private
+from qhub.local.hubapi import HubApi
+from qhub.local.settings import HubSettings
+from qhub.local.supervisor import Program
+
+Say = Callable[[str], None]
+PROGRAMS = ("proxy", "hub", "culler")
+HEALTHY_SECONDS = 90.0
+_PACKAGE = "qhub_hub"
+
+
+def apply(machine: Machine, settings: HubSettings, code: Path, say: Say) -> None:
+    """Make the hub agree with the settings and wait until it answers through the proxy.
+
+    Raises:
+        PreflightError: an account name or number is somebody else's; nothing was changed.
+        MissingSecret: a password or client secret is not there; nothing was changed.
+        LocalError: a program doesn't start or doesn't answer.
+    """
+    accounts.preflight(settings, machine)
+    effective = _effective(machine, settings)
+    people = _people(machine, settings, say)
+    people.prepare()
+    _copy_code(machine, code)
+    _ensure_certificate(machine, say)
+    effective = _with_machine(machine, effective)
+    write_private(machine.private / "settings.json", json.dumps(effective, indent=1) + "\n")
+    write_private(machine.private / "traefik.json", json.dumps(_traefik(machine), indent=1) + "\n")
+    say("starting JupyterHub")
+    supervisor.install(machine, programs(machine, settings))
+    wait_healthy(machine)
+    people.clean_up()
+    say(f"JupyterHub answers on {machine.url}")
+
+
+def _effective(machine: Machine, settings: HubSettings) -> dict[str, Any]:
+    """The settings as the hub reads them: secrets resolved, passwords hashed."""
+    known = _known_hashes(machine)
+    data = settings.model_dump(mode="json")
+    for name, user in settings.users.items():
+        hashed = credentials.password_hash(
+            user.password, machine.deployment, known.get(name), f"password of {name}"
+        )
+        data["users"][name].pop("password")
+        data["users"][name]["password_hash"] = hashed
+    data["authentication"]["config"] = credentials.resolved(
+        data["authentication"]["config"], machine.deployment, "authentication"
+    )
+    return data
+
+
+def _known_hashes(machine: Machine) -> dict[str, str]:
+    try:
+        text = (machine.private / "settings.json").read_text(encoding="utf-8")
+        users = json.loads(text)["users"]
+        return {name: user["password_hash"] for name, user in users.items()}
+    except (OSError, ValueError, KeyError):
+        return {}
+
+
+def _with_machine(machine: Machine, data: dict[str, Any]) -> dict[str, Any]:
+    private = machine.private
+    notice = "" if machine.unix else "People on this hub are not isolated from each other."
+    return data | {
+        "notice": notice,
+        "tokens": {name: secret(private / f"token-{name}") for name in ("qhub", "culler")},
+        "machine": {
+            "directory": str(machine.directory),
+            "private": str(private),
+            "ports": machine.ports,
+            "bind_url": machine.url,
+            "proxy_token": secret(private / "token-proxy"),
+            "proxy_rules": str(private / "proxy" / "rules.toml"),
+            "user_python": str(machine.interpreter("user")),
+            "unix": machine.unix,
+        },
+    }
+
+
+def _traefik(machine: Machine) -> dict[str, Any]:
+    """Traefik's own settings; its routes are in `rules.toml`, which the hub writes."""
+    rules = ensure_folder(machine.private / "proxy", 0o700)
+    host = f"[{machine.address}]" if ":" in machine.address else machine.address
+    entry: dict[str, Any] = {"address": f"{host}:{machine.port}"}
+    if machine.certificate.type != "disabled":
+        certificate, key = certificate_files(machine)
+        stores = {"default": {"defaultCertificate": {"certFile": certificate, "keyFile": key}}}
+        tls = json.dumps({"tls": {"stores": stores}}, default=str)
+        write_private(rules / "certificate.yaml", tls)  # JSON is YAML
+        entry["http"] = {"tls": {}}
+    else:
+        (rules / "certificate.yaml").unlink(missing_ok=True)
+    return {
+        "api": {},
+        "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
+        "log": {"level": "WARN"},
+        "providers": {
+            "providersThrottleDuration": "0s",
+            "file": {"directory": str(rules), "watch": True},
+        },
+        "entryPoints": {
+            "http": entry,
+            "auth_api": {"address": f"127.0.0.1:{machine.ports['proxy']}"},
+        },
+    }
+
+
+def programs(machine: Machine, settings: HubSettings) -> list[Program]:
+    """What the supervisor is to keep running; what a program reads counts for its revision."""
+    private, python = machine.private, machine.interpreter("hub")
+    certificate = [*certificate_files(machine)] if machine.certificate.type != "disabled" else []
+    traefik = private / "traefik.json"
+    hub = machine.hub / _PACKAGE
+    found = [
+        Program(
+            "proxy",
+            [machine.environment("hub") / "bin" / "traefik", f"--configfile={traefik}"],
+            priority=10,
+            revision=_digest([traefik, *certificate]),
+            stop_seconds=5,
+        ),
+        Program(
+            "hub",
+            [python, "-m", "jupyterhub", f"--config={hub / 'jupyterhub_config.py'}"],
+            environment={"QHUB_SETTINGS": str(private / "settings.json")},
+            priority=20,
+            revision=_digest([private / "settings.json", *sorted(hub.rglob("*"))]),
+        ),
+    ]
+    minutes = settings.idle_culler.server_shutdown_no_activity_timeout
+    if minutes:
+        found.append(_culler(machine, minutes * 60))
+    return found
+
+
+def _culler(machine: Machine, timeout: int) -> Program:
+    api = f"http://127.0.0.1:{machine.ports['hub']}/hub/api"
+    return Program(
+        "culler",
+        [machine.interpreter("hub"), "-m", "jupyterhub_idle_culler", f"--url={api}"]
+        + [f"--timeout={timeout}", f"--cull-every={min(timeout // 2, 300)}"],
+        environment={"JUPYTERHUB_API_TOKEN": secret(machine.private / "token-culler")},
+        priority=30,
+        stop_seconds=5,
+    )
+
+
+def _digest(files: list[Path]) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        if file.is_file() and "__pycache__" not in file.parts:
+            digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _copy_code(machine: Machine, code: Path) -> None:
+    """The hub's code as the stage carries it; files that left the stage leave here, too."""
+    target = ensure_folder(machine.hub / _PACKAGE, 0o700)
+    wanted = {path.relative_to(code) for path in code.rglob("*") if path.is_file()}
+    wanted = {path for path in wanted if "__pycache__" not in path.parts}
+    if not wanted:
+        raise LocalError(f"{code} holds no code for the hub", "Render the stages again.")
+    for path in [path for path in target.rglob("*") if path.is_file()]:
+        if path.relative_to(target) not in wanted:
+            path.unlink()
+    for path in wanted:
+        (target / path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shutil.copyfile(code / path, target / path)
+
+
+def certificate_files(machine: Machine) -> tuple[Path, Path]:
+    """Certificate and key that the proxy uses."""
+    given = machine.certificate
+    if given.type == "existing" and given.certificate_file and given.key_file:
+        return given.certificate_file, given.key_file
+    return machine.private / "tls" / "certificate.pem", machine.private / "tls" / "key.pem"
+
+
+def _ensure_certificate(machine: Machine, say: Say) -> None:
+    """Make the self-signed certificate once, and again when the address changed."""
+    if machine.certificate.type != "self-signed":
+        return
+    certificate, key = certificate_files(machine)
+    names = [machine.address, socket.gethostname(), "localhost", "127.0.0.1"]
+    names = [name for name in dict.fromkeys(names) if name not in ("0.0.0.0", "::")]  # noqa: S104
+    ensure_folder(certificate.parent, 0o700)
+    listed = certificate.with_name("names.json")
+    if listed.is_file() and json.loads(listed.read_text(encoding="utf-8")) == names:
+        return
+    say("making a self-signed certificate")
+    script = machine.hub / _PACKAGE / "certificate.py"
+    done = subprocess.run(
+        [machine.interpreter("hub"), "-I", script, certificate, key, *names],
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode != 0:
+        raise LocalError(f"the certificate could not be made: {done.stderr.strip()[-300:]}")
+    write_private(listed, json.dumps(names) + "\n")
+
+
+def answers(machine: Machine) -> bool:
+    """Whether the hub answers through the proxy."""
+    host = machine.address
+    if host in ("0.0.0.0", "::"):  # noqa: S104
+        host = "127.0.0.1" if host == "0.0.0.0" else "::1"  # noqa: S104
+    connection: http.client.HTTPConnection
+    if machine.certificate.type == "disabled":
+        connection = http.client.HTTPConnection(host, machine.port, timeout=5)
+    else:
+        # Whether a certificate is trusted is the visitor's question; this asks who listens.
+        context = ssl._create_unverified_context()  # noqa: S323
+        connection = http.client.HTTPSConnection(host, machine.port, timeout=5, context=context)
+    try:
+        connection.request("GET", "/hub/health")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def wait_healthy(machine: Machine) -> None:
+    """Wait until the hub answers through the proxy.
+
+    Raises:
+        LocalError: it doesn't, or one of the programs keeps dying; with the end of its log.
+    """
+    deadline = time.monotonic() + HEALTHY_SECONDS
+    while time.monotonic() < deadline:
+        states = {info["name"]: info["statename"] for info in supervisor.processes(machine)}
+        if all(states.get(name) == "RUNNING" for name in ("proxy", "hub")) and answers(machine):
+            return
+        for name in ("proxy", "hub"):
+            if states.get(name) in ("BACKOFF", "FATAL"):
+                raise LocalError(f"{name} doesn't start:\n{_tail(machine, name)}", _hint(machine))
+        time.sleep(0.1)
+    tail = _tail(machine, "hub")
+    raise LocalError(f"the hub doesn't answer on {machine.url}:\n{tail}", _hint(machine))
+
+
+def _hint(machine: Machine) -> str:
+    return f"Logs: {machine.logs}"
+
+
+def _tail(machine: Machine, name: str, lines: int = 12) -> str:
+    try:
+        text = (machine.logs / f"{name}.log").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return "  (no log)"
+    return "\n".join(f"  {line}" for line in text.splitlines()[-lines:])
+
+
+class _People:
+    """Bring accounts, folders and what the hub knows of people in line with the settings."""
+
+    def __init__(self, machine: Machine, settings: HubSettings, say: Say) -> None:
+        self.machine, self.settings, self.say = machine, settings, say
+        self.gids = {name: group.gid for name, group in settings.groups.items()}
+
+    def prepare(self) -> None:
+        """Before the hub (re)starts: accounts and folders are there."""
+        machine = self.machine
+        if machine.unix:
+            for name in accounts.outdated(machine, self.settings):
+                self._end(name)
+            accounts.apply(machine, self.settings, self.say)
+        accounts.ensure_homes(machine, self.settings.users, self.gids)
+        accounts.ensure_shared(machine, self.gids)
+
+    def clean_up(self) -> None:
+        """After it: who was removed loses server, tokens, sessions, account; files stay."""
+        machine, api = self.machine, HubApi(self.machine)
+        gone = [u["name"] for u in api.users() if u["name"] not in self.settings.users]
+        for name in gone:
+            self.say(f"removing {name}; the files stay")
+            api.delete_user(name)
+        for name in self._with_lost_groups():
+            self.say(f"ending the server of {name}, who left a group")
+            api.stop_server(name)
+            self._end(name)
+        if machine.unix:
+            groups = sorted(set(accounts.our_groups(machine)) - set(self.settings.groups))
+            users = sorted(set(accounts.our_users(machine)) - set(self.settings.users))
+            accounts.remove(machine, users, groups)
+            if users:  # userdel takes a group of the same name along
+                accounts.apply(machine, self.settings, self.say)
+            accounts.close([machine.homes / name for name in {*users, *gone}])
+            accounts.close([machine.shared / name for name in groups])
+
+    def _with_lost_groups(self) -> set[str]:
+        """People of whose processes one is still in a group that they are no longer in."""
+        if not self.machine.unix:
+            return set()
+        ours = {*self.gids.values(), *accounts.our_groups(self.machine).values()}
+        found = set()
+        for name, process in _server_processes(self.machine):
+            user = self.settings.users.get(name)
+            allowed = {self.gids[group] for group in user.groups} if user else set()
+            if (_groups_of(process.pid) & ours) - allowed:
+                found.add(name)
+        return found
+
+    def _end(self, name: str) -> None:
+        owned.end(lambda: (p for who, p in _server_processes(self.machine) if who == name))
+
+
+def _people(machine: Machine, settings: HubSettings, say: Say) -> _People:
+    return _People(machine, settings, say)
+
+
+def _server_processes(machine: Machine) -> Iterator[tuple[str, Any]]:
+    """Every process inside people's servers, with whose it is."""
+    for process in owned.processes(machine):
+        name = owned.environment_of(process).get(owned.SERVER_VARIABLE)
+        if name:
+            yield name, process
+
+
+def _groups_of(pid: int) -> set[int]:
+    """Supplementary groups of a process; empty when it is gone."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return set()
+    line = next(line for line in status.splitlines() if line.startswith("Groups:"))
+    return {int(gid) for gid in line.split()[1:]}
+
+
+def remove(machine: Machine, say: Say) -> None:
+    """End people's servers and the programs, remove accounts of ours. Files stay."""
+    if not owned.is_ours(machine):
+        return
+    say("stopping JupyterHub")
+    supervisor.uninstall(machine, PROGRAMS)
+    ended = owned.end(lambda: (process for _, process in _server_processes(machine)))
+    if ended:
+        say(f"ended {ended} processes of people's servers")
+    if machine.unix:
+        accounts.remove(machine, [*accounts.our_users(machine)], [*accounts.our_groups(machine)])

@@ -1,0 +1,64 @@
+"""Ports: which are free, and who has those that are not."""
+
+from __future__ import annotations
+
+import errno
+import random
+import socket
+from collections.abc import Collection
+
+INTERNAL = range(15000, 32000)
+"""Where internal ports are taken from: below those that systems hand to outgoing connections."""
+
+
+def is_free(port: int, address: str = "127.0.0.1") -> bool:
+    """Whether a service could listen there now."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError as error:
+            return error.errno not in (errno.EADDRINUSE, errno.EACCES)
+    return True
+
+
+def next_free(port: int, address: str = "127.0.0.1") -> int | None:
+    """The first free port above this one; None when there is none near."""
+    above = range(port + 1, min(port + 200, 65536))
+    return next((candidate for candidate in above if is_free(candidate, address)), None)
+
+
+def pick(taken: Collection[int] = ()) -> int:
+    """A free internal port, none of those in `taken`."""
+    while True:
+        port = random.choice(INTERNAL)  # noqa: S311  (no secret: only spreads deployments apart)
+        if port not in taken and is_free(port):
+            return port
+
+
+def listener(port: int) -> int | None:
+    """Process id of who listens on a port; None when nobody does or the system won't tell."""
+    import psutil
+
+    try:
+        connections = psutil.net_connections(kind="tcp")
+    except psutil.AccessDenied:  # macOS tells only root
+        return None
+    for connection in connections:
+        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
+            return connection.pid
+    return None
+
+
+def describe(pid: int | None) -> str:
+    """A process in words: `python3 (process 123 of alice)`."""
+    import psutil
+
+    if pid is None:
+        return "another program"
+    try:
+        process = psutil.Process(pid)
+        return f"{process.name()} (process {pid} of {process.username()})"
+    except psutil.Error:
+        return f"process {pid}"

@@ -1,0 +1,76 @@
+"""Take a deployment off this machine: processes, accounts, control groups, sockets, files."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from qhub.errors import LocalError
+from qhub.hub import limits
+from qhub.local import accounts, jupyterhub, owned, supervisor
+from qhub.local.facts import MARKER, Machine
+
+DATA = ("homes", "shared", "private/jupyterhub.sqlite", "private/cookie_secret")
+"""What stays with `keep_data`, relative to the deployment's folder."""
+
+
+def remove(facts: Path, keep_data: bool, say: Callable[[str], None]) -> None:
+    """Remove all that is there, from however far a deployment got; fine when nothing is.
+
+    Args:
+        facts: the facts of the deployment; removed last, so that a cut-off run can go on.
+        keep_data: leave homes, shared folders and the hub's database.
+        say: takes lines of progress.
+    """
+    machine = Machine.load(facts)
+    if machine is None:
+        return
+    if owned.is_ours(machine):
+        jupyterhub.remove(machine, say)
+        supervisor.stop(machine)
+        owned.end(lambda: owned.processes(machine))
+        limits.remove_all(str(machine.directory))
+        _remove_sockets(machine)
+        say(f"removing {machine.directory}" + (", data stays" if keep_data else ""))
+        _remove_files(machine, keep_data)
+    elif machine.directory.exists() and any(machine.directory.iterdir()):
+        raise LocalError(
+            f"{machine.directory} isn't marked as this deployment's, so it is left alone",
+            f"Remove it by hand if it is, then {facts}.",
+        )
+    facts.unlink(missing_ok=True)
+
+
+def _remove_sockets(machine: Machine) -> None:
+    if machine.sockets != machine.supervisor and machine.sockets.is_dir():
+        shutil.rmtree(machine.sockets)
+
+
+def _remove_files(machine: Machine, keep_data: bool) -> None:
+    """Remove the folder; links in it are removed, never followed."""
+    kept = {machine.directory / path for path in DATA} if keep_data else set()
+    _remove_tree(machine.directory, kept | {machine.directory / MARKER})
+    if not kept:
+        (machine.directory / MARKER).unlink(missing_ok=True)
+        machine.directory.rmdir()
+        _remove_if_empty(machine.directory.parent)
+
+
+def _remove_tree(folder: Path, kept: set[Path]) -> None:
+    for path in folder.iterdir():
+        if path in kept:
+            continue
+        if path.is_symlink() or not path.is_dir():
+            path.unlink()
+        elif any(path in keeper.parents for keeper in kept):
+            _remove_tree(path, kept)
+        else:
+            shutil.rmtree(path)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    from qhub.local.machine import SERVER_DATA
+
+    if folder == SERVER_DATA and folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()

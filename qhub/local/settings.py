@@ -1,0 +1,146 @@
+"""What the local target is told: the inputs of its two Terraform modules, typed.
+
+`MachineSettings` is the `terraform.tfvars.json` of 02-infrastructure, `HubSettings` that of
+05-jupyterhub. Times are minutes, memory is bytes, processors are cores.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Certificate(_Settings):
+    """Where the certificate of the hub's address comes from."""
+
+    type: Literal["disabled", "self-signed", "existing"] = Field(
+        "disabled", description="disabled: plain HTTP; existing: the two files"
+    )
+    certificate_file: Path | None = Field(None, description="PEM, with intermediates")
+    key_file: Path | None = Field(None, description="PEM, unencrypted")
+
+
+class MachineSettings(_Settings):
+    """How the deployment lives on this machine."""
+
+    project_name: str = Field(description="names the folder and the hub")
+    namespace: str | None = Field(None, description="tells deployments of one project apart")
+    directory: Path | None = Field(None, description="folder of everything; null: chosen")
+    isolation: Literal["auto", "unix", "none"] = Field(
+        "auto", description="unix: each person a Unix user; none: all run as who deploys"
+    )
+    python: Path | None = Field(None, description="interpreter of the services; null: chosen")
+    address: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8000, ge=1, le=65535, description="port to listen on")
+    allow_insecure: bool = Field(False, description="allow plain HTTP beyond loopback")
+    certificate: Certificate = Field(default_factory=lambda: Certificate(type="disabled"))
+
+
+class Hash(_Settings):
+    """A password's hash: argon2 or bcrypt."""
+
+    hash: str = Field(pattern=r"^\$(argon2(id|i|d)|2[abxy])\$")
+
+
+class FromEnvironment(_Settings):
+    """A secret in an environment variable, read while deploying."""
+
+    env: str
+
+
+class FromFile(_Settings):
+    """A secret in a file, read while deploying; relative to the deployment's folder."""
+
+    file: Path
+
+
+Reference = FromEnvironment | FromFile
+Password = Hash | Reference
+
+
+class User(_Settings):
+    """A person who may log in."""
+
+    uid: int = Field(ge=1, lt=2**31)
+    password: Password | None = Field(None, description="null: can't log in with a password")
+    admin: bool = False
+    primary_group: str
+    groups: list[str] = Field(description="all groups, the primary one among them")
+
+
+class Group(_Settings):
+    """People who share a folder."""
+
+    gid: int = Field(ge=1, lt=2**31)
+
+
+class Profile(_Settings):
+    """A size of notebook server to choose from; null users and groups: for everybody."""
+
+    display_name: str
+    description: str = ""
+    default: bool = False
+    users: list[str] | None = None
+    groups: list[str] | None = None
+    cpu_limit: float | None = Field(None, gt=0, description="cores")
+    cpu_guarantee: float | None = Field(None, gt=0, description="cores")
+    mem_limit: int | None = Field(None, gt=0, description="bytes")
+    mem_guarantee: int | None = Field(None, gt=0, description="bytes")
+    gpus: int = Field(0, ge=0)
+    environment: dict[str, str] = Field(default_factory=dict)
+
+
+class Theme(_Settings):
+    """How the hub's own pages look."""
+
+    hub_title: str = "QHub"
+    hub_subtitle: str = ""
+    welcome: str = ""
+    logo: str | None = Field(None, description="URL or file; null: the one that comes along")
+    favicon: str | None = Field(None, description="URL or file; null: JupyterHub's")
+    primary_color: str = "#4f4173"
+    secondary_color: str = "#957da6"
+    accent_color: str = "#32c574"
+    text_color: str = "#111111"
+    h1_color: str = "#652e8e"
+    h2_color: str = "#652e8e"
+
+
+class IdleCuller(_Settings):
+    """When what nobody uses is stopped, in minutes; 0: never."""
+
+    server_shutdown_no_activity_timeout: int = Field(30, ge=0)
+    kernel_cull_idle_timeout: int = Field(15, ge=0)
+    kernel_cull_interval: int = Field(5, ge=1)
+    kernel_cull_connected: bool = True
+    kernel_cull_busy: bool = False
+    terminal_cull_inactive_timeout: int = Field(15, ge=0)
+    terminal_cull_interval: int = Field(5, ge=1)
+
+
+class Authentication(_Settings):
+    """How people prove who they are. Only listed users may log in, whatever the type."""
+
+    type: Literal["password", "GitHub", "Auth0", "custom"] = "password"
+    authentication_class: str | None = Field(None, description="custom: module.Class")
+    config: dict[str, Any] = Field(
+        default_factory=dict, description="the authenticator's settings; secrets as references"
+    )
+
+
+class HubSettings(_Settings):
+    """Who uses the hub, with what, and how it looks."""
+
+    project_name: str
+    users: dict[str, User]
+    groups: dict[str, Group]
+    profiles: list[Profile] = Field(min_length=1)
+    theme: Theme = Field(default_factory=Theme)
+    idle_culler: IdleCuller = Field(default_factory=lambda: IdleCuller())
+    authentication: Authentication = Field(default_factory=lambda: Authentication())
