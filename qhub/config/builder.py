@@ -1,0 +1,362 @@
+"""From YAML events to plain data: scalars, anchors, merges, and everything that can be wrong."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    CollectionEndEvent,
+    CollectionStartEvent,
+    DocumentStartEvent,
+    MappingStartEvent,
+    ScalarEvent,
+)
+
+from qhub.config.document import DEEPEST, MOST_VALUES, Document, Key, Place
+from qhub.config.nearest import did_you_mean
+
+
+class _Marker:
+    """Stands for a key that is no text key."""
+
+
+_NO_KEY, _MERGE, _SKIPPED = _Marker(), _Marker(), _Marker()
+
+
+@dataclass
+class _Anchor:
+    value: Any
+    place: Place
+    size: int = 0  # values it stands for; 0 while it is still open
+
+
+@dataclass
+class _Frame:
+    """A mapping or list that is being read."""
+
+    data: dict[Any, Any] | list[Any]
+    places: dict[Key, tuple[Place, Place]]
+    place: Place
+    anchor: _Anchor | None
+    size: int = 1
+    key: Any = _NO_KEY
+    key_place: Place = Place(0, 0)
+    merges: list[tuple[Any, Place]] = field(default_factory=list)
+
+
+class _Stop(Exception):
+    """Nothing more is to be had from this file."""
+
+
+def build(text: str, document: Document) -> None:
+    """Fills `document` with what `text` says."""
+    builder = _Builder(document)
+    try:
+        for event in YAML(typ="safe", pure=True, plug_ins=[]).parse(text):
+            builder.take(event)
+    except _Stop:
+        pass
+    except MarkedYAMLError as error:
+        builder.failed(error)
+    except Exception as error:  # malformed directives and escapes end in plain ones here and there
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        document.problems.append(
+            document.problem_at(builder.last, f"this is not valid YAML: {reason}")
+        )
+        return
+    if not document.problems or document.data is not None:
+        builder.finish()
+
+
+class _Builder:
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.frames: list[_Frame] = []
+        self.anchors: dict[str, _Anchor] = {}
+        self.last = Place(1, 1)
+        self.documents = 0
+        self.total = 0
+        self.broken = False
+
+    def take(self, event: Any) -> None:
+        mark = event.start_mark
+        self.last = place = Place(mark.line + 1, mark.column + 1)
+        if isinstance(event, ScalarEvent):
+            self._scalar(event, place)
+        elif isinstance(event, CollectionEndEvent):
+            self._close()
+        elif isinstance(event, CollectionStartEvent):
+            self._open(event, place)
+        elif isinstance(event, AliasEvent):
+            self._alias(event.anchor, place)
+        elif isinstance(event, DocumentStartEvent):
+            self.documents += 1
+            if self.documents > 1:
+                self._problem(place, "a second YAML document starts here", "keep one of them")
+                raise _Stop
+
+    def finish(self) -> None:
+        """What can be said once everything is read: it has to be a mapping with something in it."""
+        document, data = self.document, self.document.data
+        if self.broken or isinstance(data, dict):
+            if data == {}:
+                self._problem(document.place(()), "the file sets nothing", _START)
+            return
+        if data is None:
+            self._problem(Place(1, 1), "the file is empty", _START)
+        else:
+            kind = "a list" if isinstance(data, list) else "a single value"
+            message = f"this is {kind}; a configuration consists of `key: value` lines"
+            self._problem(document.place(()), message, _START)
+        document.data = None
+
+    def failed(self, error: MarkedYAMLError) -> None:
+        """The parser could not go on."""
+        self.broken = True
+        self.document.data = None
+        mark = error.problem_mark or error.context_mark
+        place = Place(mark.line + 1, mark.column + 1) if mark else self.last
+        tab = _tab_before(self.document.lines, place)
+        if tab:
+            self._problem(tab, "a tab in the indentation", "YAML indents with spaces only")
+            return
+        problem = str(error.problem or error.context or "not valid YAML")
+        for pattern, message, hint in _SYNTAX:
+            if re.search(pattern, problem):
+                self._problem(place, message, hint)
+                return
+        self._problem(place, f"this is not valid YAML: {problem}", None)
+
+    def _open(self, event: Any, place: Place) -> None:
+        if len(self.frames) >= DEEPEST:
+            self._fatal(place, f"this is nested more than {DEEPEST} levels deep")
+        frame = self.frames[-1] if self.frames else None
+        if frame and frame.key is _NO_KEY and isinstance(frame.data, dict):
+            self._problem(place, "a key has to be text, not a list or mapping", None)
+            frame.key = _SKIPPED
+            event_key = True
+        else:
+            event_key = False
+        if event.ctag and str(event.ctag) not in _PLAIN_TAGS:
+            self._tag(event, place)
+        data: dict[Any, Any] | list[Any] = {} if isinstance(event, MappingStartEvent) else []
+        new = _Frame(data, {}, place, None)
+        if event_key:
+            new.key_place = _AS_KEY
+        self.document.places[id(data)] = new.places
+        if event.anchor:
+            new.anchor = self.anchors[event.anchor] = _Anchor(data, place)
+        self._count(place, 1)
+        self.frames.append(new)
+
+    def _close(self) -> None:
+        frame = self.frames.pop()
+        if isinstance(frame.data, dict):
+            self._merge(frame)
+        if frame.anchor:
+            frame.anchor.size = frame.size
+        if self.frames:
+            self.frames[-1].size += frame.size
+        self._add(frame.data, frame.place, as_key=frame.key_place is _AS_KEY)
+
+    def _scalar(self, event: Any, place: Place) -> None:
+        self._count(place, 1)
+        plain = event.implicit[0]
+        tag = None if plain or not event.ctag else str(event.ctag)
+        if tag and tag not in _PLAIN_TAGS:
+            self._tag(event, place)
+        text: str = event.value
+        value = _resolve(text) if plain or tag in _TYPED_TAGS else text
+        if plain:
+            place = Place(place.line, place.column, text)
+        frame = self.frames[-1] if self.frames else None
+        if frame:
+            frame.size += 1
+        if event.anchor:
+            self.anchors[event.anchor] = _Anchor(value, place, 1)
+        if frame and isinstance(frame.data, dict) and frame.key is _NO_KEY:
+            self._key(frame, value, text, place, plain)
+        else:
+            self._add(value, place)
+
+    def _key(self, frame: _Frame, value: Any, text: str, place: Place, plain: bool) -> None:
+        if plain and text == "<<":
+            frame.key, frame.key_place = _MERGE, place
+            return
+        if not isinstance(value, str):
+            shown = f"`{text}`" if text else "nothing"
+            self._problem(place, f"a key has to be text, this is {shown}", f"quote it: '{text}'")
+        first = frame.places.get(text)
+        if first:
+            for here, other in ((first[0], place), (place, first[0])):
+                message = f"`{text}` is set twice; the other one is in line {other.line}"
+                self._problem(here, message, "keep one of them")
+            frame.key = _SKIPPED
+        else:
+            frame.key, frame.key_place = text, place
+
+    def _alias(self, name: str, place: Place) -> None:
+        anchor = self.anchors.get(name)
+        value: Any = None
+        if anchor is None:
+            near = did_you_mean(name, self.anchors)
+            hint = "define it first: `&" + name + "` before the value it stands for"
+            self._problem(place, f"`*{name}` refers to no anchor{near}", hint)
+        elif anchor.size == 0:
+            self._problem(place, f"`*{name}` would contain itself", None)
+        else:
+            value = anchor.value
+            self._count(place, anchor.size)
+        frame = self.frames[-1] if self.frames else None
+        if frame:
+            frame.size += anchor.size if anchor else 1
+            if isinstance(frame.data, dict) and frame.key is _NO_KEY:
+                if isinstance(value, str):
+                    self._key(frame, value, value, place, False)
+                else:
+                    self._problem(place, "a key has to be text", None)
+                    frame.key = _SKIPPED
+                return
+        # Data under an alias keeps the places of its anchor; the alias itself stands here.
+        self._add(value, Place(*place[:2], anchor.place.text) if anchor else place)
+
+    def _add(self, value: Any, place: Place, as_key: bool = False) -> None:
+        if as_key:
+            return
+        if not self.frames:
+            self.document.data = value
+            return
+        frame = self.frames[-1]
+        if isinstance(frame.data, list):
+            frame.places[len(frame.data)] = (place, place)
+            frame.data.append(value)
+            return
+        if frame.key is _MERGE:
+            frame.merges.append((value, place))
+        elif frame.key is not _SKIPPED:
+            frame.data[frame.key] = value
+            frame.places[frame.key] = (frame.key_place, place)
+        frame.key = _NO_KEY
+
+    def _merge(self, frame: _Frame) -> None:
+        """`<<`: keys that the mapping does not set itself; of several sources the first wins."""
+        assert isinstance(frame.data, dict)  # noqa: S101 - for the type checker
+        for value, place in frame.merges:
+            for source in value if isinstance(value, list) else [value]:
+                if not isinstance(source, dict):
+                    self._problem(place, "`<<` takes a mapping or a list of mappings", None)
+                    continue
+                places = self.document.places.get(id(source), {})
+                for key, item in source.items():
+                    if key not in frame.data:
+                        frame.data[key] = item
+                        frame.places[key] = places[key]
+
+    def _tag(self, event: Any, place: Place) -> None:
+        tag = str(event.ctag).replace("tag:yaml.org,2002:", "!!")
+        self._problem(place, f"the tag `{tag}` has no meaning here", "delete it")
+
+    def _count(self, place: Place, values: int) -> None:
+        self.total += values
+        if self.total > MOST_VALUES:
+            self._fatal(place, f"the file stands for more than {MOST_VALUES:,} values")
+
+    def _problem(self, place: Place, message: str, hint: str | None) -> None:
+        self.document.problems.append(self.document.problem_at(place, message, hint))
+
+    def _fatal(self, place: Place, message: str) -> None:
+        self._problem(place, message, "is this the right file?")
+        self.broken = True
+        self.document.data = None
+        raise _Stop
+
+
+_AS_KEY = Place(-1, -1)
+_START = "`qhub init` writes a configuration to start from"
+_PLAIN_TAGS = {"!", *(f"tag:yaml.org,2002:{kind}" for kind in ("str", "map", "seq"))}
+_TYPED_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool", "null")}
+_PLAIN_TAGS |= _TYPED_TAGS
+
+# YAML 1.2 core schema: `yes`, `on`, dates and sexagesimals are text.
+_CONSTANTS: dict[str, Any] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_NUMBER = re.compile(
+    r"(?P<int>[-+]?[0-9]+)|(?P<oct>0o[0-7]+)|(?P<hex>0x[0-9a-fA-F]+)"
+    r"|(?P<float>[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?)"
+    r"|(?P<inf>[-+]?\.(?:inf|Inf|INF))|(?P<nan>\.(?:nan|NaN|NAN))"
+)
+_LONGEST_NUMBER = 40  # characters; longer ones are not numbers that anybody counts with
+
+
+def _resolve(text: str) -> Any:
+    if text in _CONSTANTS:
+        return _CONSTANTS[text]
+    if text[0] not in "+-.0123456789" or len(text) > _LONGEST_NUMBER:
+        return text
+    match = _NUMBER.fullmatch(text)
+    if not match:
+        return text
+    kind = match.lastgroup
+    if kind == "int":
+        return int(text)
+    if kind in ("oct", "hex"):
+        return int(text, 0)
+    return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+
+
+def _tab_before(lines: list[str], place: Place) -> Place | None:
+    """The tab that indents the line at `place` or the one before it."""
+    for number in (place.line, place.line - 1):
+        line = lines[number - 1] if 0 < number <= len(lines) else ""
+        indentation = line[: len(line) - len(line.lstrip())]
+        if "\t" in indentation and line.strip():
+            return Place(number, indentation.index("\t") + 1)
+    return None
+
+
+# What the parser says, and what to say instead.
+_SYNTAX: list[tuple[str, str, str | None]] = [
+    (
+        "mapping values are not allowed",
+        "a second `:` in this line, or an indentation that does not fit",
+        "indent it like its neighbours; quote text that holds `: `",
+    ),
+    (
+        "could not find expected ':'",
+        "a `:` after the key is missing before here",
+        "write `key: value`, with a space after the colon",
+    ),
+    (
+        "did not find expected <block end>|expected <block end>",
+        "the indentation does not fit the lines above",
+        "keys of one mapping start in the same column",
+    ),
+    (
+        "expected ',' or '[\\]}]'|expected ',' or",
+        "a `,` or the closing bracket is missing",
+        "close `[…]` and `{…}`, and separate their parts by commas",
+    ),
+    (
+        "found unexpected end of stream|while scanning a quoted scalar",
+        "the text in quotes does not end",
+        "close the quote",
+    ),
+    (
+        "cannot start any token|found unknown escape character",
+        "text can't start or go on with this character",
+        "quote it",
+    ),
+    (
+        "undefined tag handle|tag",
+        "the tag has no meaning here",
+        "delete it",
+    ),
+]

@@ -1,0 +1,146 @@
+"""The whole configuration file as one model."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, PrivateAttr
+
+from qhub.config.document import Document
+from qhub.config.fields import Domain, Namespace, ProjectName, Section
+from qhub.config.profiles import Environment, Profiles
+from qhub.config.providers import (
+    BLOCKS,
+    AmazonWebServices,
+    Azure,
+    DigitalOcean,
+    Existing,
+    GoogleCloudPlatform,
+    Local,
+    ProviderName,
+)
+from qhub.config.security import Security
+from qhub.config.services import (
+    Certificate,
+    CiCd,
+    CondaStore,
+    DefaultImages,
+    Dns,
+    Jitsi,
+    JupyterHub,
+    JupyterLab,
+    KubeSsh,
+    Mirror,
+    Monitoring,
+    Storage,
+    TerraformState,
+    Theme,
+)
+
+Target = Local | Existing | AmazonWebServices | GoogleCloudPlatform | Azure | DigitalOcean
+
+
+def _certificate(data: dict[str, Any]) -> Certificate:
+    local = data.get("provider", "local") == "local"
+    return Certificate(type="disabled" if local else "self-signed")
+
+
+def _state(data: dict[str, Any]) -> TerraformState:
+    here = data.get("provider", "local") in ("local", "existing")
+    return TerraformState(type="local" if here else "remote")
+
+
+class Config(Section):
+    """A deployment: everything that `qhub-config.yaml` says, with the defaults filled in.
+
+    Made by `load` or `parse`, which also check what holds between sections (groups exist, uids
+    are unique, …); `Config.model_validate` alone checks each value for itself.
+    """
+
+    project_name: ProjectName = Field(description="Begins the name of everything that is made.")
+    namespace: Namespace = Field(
+        "dev", description="Kubernetes namespace; tells deployments of a project apart."
+    )
+    provider: ProviderName = Field("local", description="Where it runs.")
+    domain: Domain | None = Field(
+        None, description="The address that users open. Needed by every provider but `local`."
+    )
+    certificate: Certificate = Field(
+        default_factory=_certificate, description="The certificate of that address."
+    )
+    dns: Dns = Field(default_factory=Dns, description="The DNS record of that address.")
+    terraform_state: TerraformState = Field(
+        default_factory=_state,
+        description="Where Terraform keeps what it made. Default: `local` for the providers local "
+        "and existing, else `remote`.",
+    )
+    ci_cd: CiCd | None = Field(None, description="Deploying from a Git repository.")
+    security: Security = Field(description="Users, groups and the way to log in.")
+
+    local: Local = Field(default_factory=Local, description="Settings of `provider: local`.")
+    existing: Existing = Field(
+        default_factory=Existing, description="Settings of `provider: existing`."
+    )
+    amazon_web_services: AmazonWebServices | None = Field(
+        None, description="Settings of `provider: aws`."
+    )
+    google_cloud_platform: GoogleCloudPlatform | None = Field(
+        None, description="Settings of `provider: gcp`."
+    )
+    azure: Azure | None = Field(None, description="Settings of `provider: azure`.")
+    digital_ocean: DigitalOcean | None = Field(None, description="Settings of `provider: do`.")
+
+    profiles: Profiles = Field(
+        default_factory=Profiles, description="Sizes of servers and Dask workers."
+    )
+    environments: dict[str, Environment] = Field(
+        default_factory=dict, description="conda environments, each a kernel."
+    )
+    jupyterlab: JupyterLab = Field(default_factory=JupyterLab, description="Users' servers.")
+    jupyterhub: JupyterHub = Field(default_factory=JupyterHub, description="The hub.")
+    theme: Theme = Field(default_factory=Theme, description="Colours and words.")
+    default_images: DefaultImages = Field(
+        default_factory=DefaultImages, description="Kubernetes: images that nothing else names."
+    )
+    storage: Storage = Field(
+        default_factory=Storage, description="Kubernetes: sizes of the volumes."
+    )
+    conda_store: CondaStore = Field(
+        default_factory=CondaStore, description="Where users make environments of their own."
+    )
+    monitoring: Monitoring = Field(
+        default_factory=Monitoring, description="Prometheus metrics of the services."
+    )
+    kubessh: KubeSsh = Field(default_factory=KubeSsh, description="SSH into a user's own server.")
+    jitsi: Jitsi = Field(default_factory=Jitsi, description="Video chat in JupyterLab.")
+    mirror: Mirror = Field(
+        default_factory=Mirror, description="Where a deployment without internet gets its parts."
+    )
+
+    _source: Document | None = PrivateAttr(None)
+
+    @property
+    def source(self) -> Document | None:
+        """The file it was read from, to say where something stands; None if it was made in code."""
+        return self._source
+
+    def attach(self, source: Document) -> None:
+        """Remember the file it was read from."""
+        self._source = source
+
+    @property
+    def target(self) -> Target:
+        """The settings of the provider in use."""
+        block = getattr(self, BLOCKS[self.provider])
+        assert isinstance(block, Target)  # noqa: S101 - `load` has seen to it
+        return block
+
+    @property
+    def platform(self) -> Literal["processes", "kubernetes"]:
+        """What the services run as."""
+        return "processes" if self.provider == "local" else "kubernetes"
+
+    def is_admin(self, name: str) -> bool:
+        """Whether the user `name` administers the hub: a member of the group `admin`."""
+        user = self.security.users.get(name)
+        return user is not None and "admin" in user.groups

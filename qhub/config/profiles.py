@@ -1,0 +1,176 @@
+"""What users can start: `profiles` and `environments` of the file."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from qhub.config.fields import (
+    Cores,
+    GroupName,
+    ImageName,
+    Memory,
+    Quantity,
+    Section,
+    Text,
+    Title,
+    UserName,
+    Variable,
+    memory,
+    wrong,
+)
+
+
+class KubeSpawnerOverride(Section):
+    """The size of a server. The name is KubeSpawner's; the local target reads it too."""
+
+    cpu_limit: Cores = Field(description="CPU cores that a server can use at most.")
+    cpu_guarantee: Cores = Field(
+        default_factory=lambda data: data.get("cpu_limit", 0.0),
+        description="CPU cores that are kept free for it. Default: the limit.",
+    )
+    mem_limit: Memory = Field(description="Memory that a server can use at most; G is 1024³ bytes.")
+    mem_guarantee: Memory = Field(
+        default_factory=lambda data: data["mem_limit"],
+        description="Memory that is kept free for it. Default: the limit.",
+    )
+    image: ImageName | None = Field(
+        None, description="Kubernetes: image of the server. Default: `default_images.jupyterlab`."
+    )
+    environment: dict[Variable, str] = Field(
+        default_factory=dict, description="Environment variables of the server."
+    )
+    node_selector: dict[str, str] = Field(
+        default_factory=dict, description="Kubernetes: labels of the nodes that it may run on."
+    )
+    extra_resource_limits: dict[str, Annotated[int, Field(ge=0)]] = Field(
+        default_factory=dict, description="Devices, such as `nvidia.com/gpu: 1`."
+    )
+
+    @property
+    def gpus(self) -> int:
+        """How many GPUs a server gets, whoever makes them."""
+        return sum(n for name, n in self.extra_resource_limits.items() if name.endswith("/gpu"))
+
+
+class JupyterLabProfile(Section):
+    """A size of server that users choose when they start one."""
+
+    display_name: Title = Field(description="The name that users see; unique.")
+    description: str = Field("", description="A sentence below it.")
+    default: bool = Field(
+        False, description="Chosen beforehand. At most one; without any it is the first."
+    )
+    users: list[UserName] | None = Field(
+        None, description="Only these users see it (and the members of `groups`)."
+    )
+    groups: list[GroupName] | None = Field(
+        None, description="Only members of these groups see it (and `users`)."
+    )
+    kubespawner_override: KubeSpawnerOverride = Field(description="The size of the server.")
+
+
+class DaskWorkerProfile(Section):
+    """A size of Dask worker that users choose when they start a cluster."""
+
+    worker_cores_limit: Cores = Field(description="CPU cores that a worker can use at most.")
+    worker_cores: Cores = Field(description="CPU cores that are kept free for it.")
+    worker_memory_limit: Memory = Field(description="Memory that a worker can use at most.")
+    worker_memory: Memory = Field(description="Memory that is kept free for it.")
+    worker_threads: int = Field(1, ge=1, description="Threads of a worker.")
+    image: ImageName | None = Field(
+        None, description="Kubernetes: image of the worker. Default: `default_images.dask_worker`."
+    )
+    users: list[UserName] | None = Field(None, description="Only these users can choose it.")
+    groups: list[GroupName] | None = Field(None, description="Only these groups can choose it.")
+
+
+def _size(cpu: float, guaranteed: float, limit: str, least: str) -> KubeSpawnerOverride:
+    return KubeSpawnerOverride.model_construct(
+        cpu_limit=cpu,
+        cpu_guarantee=guaranteed,
+        mem_limit=memory(limit),
+        mem_guarantee=memory(least),
+        image=None,
+        environment={},
+        node_selector={},
+        extra_resource_limits={},
+    )
+
+
+def _servers() -> list[JupyterLabProfile]:
+    return [
+        JupyterLabProfile(
+            display_name="Small",
+            description="1 CPU, 2 GB of memory",
+            default=True,
+            kubespawner_override=_size(1, 0.5, "2G", "1G"),
+        ),
+        JupyterLabProfile(
+            display_name="High memory",
+            description="2 CPUs, 8 GB of memory",
+            kubespawner_override=_size(2, 1, "8G", "4G"),
+        ),
+    ]
+
+
+def _workers() -> dict[str, DaskWorkerProfile]:
+    size: dict[str, Any] = {"worker_cores_limit": 1.0, "worker_cores": 1.0}
+    amount: dict[str, Quantity] = {
+        "worker_memory_limit": memory("2G"),
+        "worker_memory": memory("2G"),
+    }
+    small = DaskWorkerProfile.model_construct(
+        **size, **amount, worker_threads=1, image=None, users=None, groups=None
+    )
+    return {"Small Worker": small}
+
+
+class Profiles(Section):
+    """Sizes of servers and Dask workers."""
+
+    jupyterlab: list[JupyterLabProfile] = Field(
+        default_factory=_servers, min_length=1, description="Sizes of JupyterLab servers."
+    )
+    dask_worker: dict[Title, DaskWorkerProfile] = Field(
+        default_factory=_workers, description="Sizes of Dask workers, by the name users see."
+    )
+
+    @property
+    def default_profile(self) -> JupyterLabProfile:
+        """The profile that is chosen beforehand: the one marked `default`, else the first."""
+        marked = [profile for profile in self.jupyterlab if profile.default]
+        return (marked or self.jupyterlab)[0]
+
+
+def _environment(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", text):
+        raise wrong(
+            f"`{text}` can't be the name of an environment",
+            "letters, digits, `.`, `_` and `-`, at most 64",
+        )
+    return text
+
+
+EnvironmentName = Annotated[str, Text(_environment, r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+
+
+class PipDependencies(Section):
+    """The part of an environment that pip installs."""
+
+    pip: list[Title] = Field(description="Requirements, as pip reads them.")
+
+
+class Environment(Section):
+    """A conda environment, which every user gets as a kernel."""
+
+    name: EnvironmentName = Field(description="Name of the kernel; unique.")
+    channels: list[Title] = Field(
+        default_factory=lambda: ["conda-forge"], description="Where conda packages come from."
+    )
+    dependencies: list[Title | PipDependencies] = Field(
+        min_length=1, description="conda packages, and `pip:` with a list of pip's."
+    )
+    groups: list[GroupName] | None = Field(None, description="Only these groups see it.")

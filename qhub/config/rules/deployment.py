@@ -1,0 +1,158 @@
+"""Rules about where it runs and how it is reached."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+from qhub.config.providers import BLOCKS
+from qhub.config.rules.look import Finding, Look
+
+# What each provider's block has to say, for the message when there is none.
+_NEEDED = {
+    "aws": "region",
+    "gcp": "project, region",
+    "azure": "region, storage_account_postfix",
+    "do": "region",
+}
+
+
+def provider_block(look: Look) -> Iterator[Finding]:
+    """Exactly the block of the provider in use."""
+    if look.provider is None:
+        return
+    own = BLOCKS[look.provider]
+    for name, block in BLOCKS.items():
+        if block != own and look.has(block):
+            message = (
+                f"`{block}` belongs to `provider: {name}`, this is `provider: {look.provider}`"
+            )
+            yield Finding((block,), message, "delete it, or change `provider`", key=True)
+    if look.provider in _NEEDED and look.value(own) is None:
+        message = f"`provider: {look.provider}` needs the section `{own}`"
+        place = ("provider",) if look.has("provider") else ()
+        yield Finding(
+            (own,) if look.has(own) else place, message, f"it needs: {_NEEDED[look.provider]}"
+        )
+
+
+def domain(look: Look) -> Iterator[Finding]:
+    """A cluster is reached by a name."""
+    if look.provider not in (None, "local") and look.value("domain") is None:
+        message = f"`provider: {look.provider}` needs a `domain`"
+        yield Finding(("domain",), message, "for example `domain: hub.example.org`")
+
+
+_BELONGS = {
+    "acme_email": "lets-encrypt",
+    "acme_server": "lets-encrypt",
+    "acme_challenge_type": "lets-encrypt",
+    "secret_name": "existing",
+    "certificate_file": "existing",
+    "key_file": "existing",
+}
+
+
+def certificate(look: Look) -> Iterator[Finding]:
+    """A certificate has what its type needs, and nothing else."""
+    section, kind = look.mapping("certificate"), look.text("certificate", "type")
+    local = look.provider == "local"
+    for key in section:
+        if kind in ("lets-encrypt", "self-signed", "existing", "disabled") and (
+            _BELONGS.get(key, kind) != kind
+        ):
+            message = f"`{key}` belongs to `type: {_BELONGS[key]}`, this is `type: {kind}`"
+            yield Finding(("certificate", key), message, "delete it", key=True)
+    if kind == "lets-encrypt" and local:
+        yield Finding(
+            ("certificate", "type"),
+            "`lets-encrypt` needs a server on the internet, not `provider: local`",
+            "allowed here: disabled, self-signed, existing",
+        )
+    elif kind == "lets-encrypt" and section.get("acme_email") is None:
+        message = "`type: lets-encrypt` needs `acme_email`"
+        yield Finding(("certificate", "type"), message, "for example `acme_email: ops@example.org`")
+    elif kind == "existing":
+        needed = ("certificate_file", "key_file") if local else ("secret_name",)
+        for key in needed if look.provider else ():
+            if section.get(key) is None:
+                message = f"`type: existing` needs `{key}` with `provider: {look.provider}`"
+                yield Finding(("certificate", "type"), message)
+
+
+def dns(look: Look) -> Iterator[Finding]:
+    """Records are made by somebody."""
+    if look.value("dns", "provider") is not None:
+        return
+    allowed = "allowed: cloudflare, route53"
+    if look.value("dns", "auto_provision") is True:
+        path = ("dns", "auto_provision")
+        yield Finding(path, "`auto_provision` needs `dns.provider`", allowed)
+    challenge = ("certificate", "acme_challenge_type")
+    if look.value(*challenge) == "dns":
+        yield Finding(challenge, "the `dns` challenge needs `dns.provider`", allowed)
+
+
+def terraform_state(look: Look) -> Iterator[Finding]:
+    """A backend of one's own is named; the others have none."""
+    kind = look.text("terraform_state", "type")
+    path = ("terraform_state", "type")
+    if kind == "existing" and look.value("terraform_state", "backend") is None:
+        message = "`type: existing` needs `backend`"
+        yield Finding(path, message, "for example `backend: s3`, and its settings as `config`")
+    elif kind == "remote" and look.provider == "local":
+        message = "`remote` needs a cloud to keep it in, not `provider: local`"
+        yield Finding(path, message, "allowed here: local, existing")
+    elif kind in ("local", "remote"):
+        for key in ("backend", "config"):
+            if look.has("terraform_state", key):
+                message = f"`{key}` belongs to `type: existing`, this is `type: {kind}`"
+                yield Finding(("terraform_state", key), message, "delete it", key=True)
+
+
+def local_address(look: Look) -> Iterator[Finding]:
+    """Passwords do not cross a network in the clear by accident."""
+    text = look.text("local", "address")
+    if look.provider != "local" or text is None or look.value("local", "allow_insecure") is True:
+        return
+    try:
+        loopback = ip_address(text).is_loopback
+    except ValueError:
+        return
+    if not loopback and look.value("certificate", "type") in (None, "disabled"):
+        yield Finding(
+            ("local", "address"),
+            f"`{text}` can be reached from other machines, and passwords would cross the network "
+            "in the clear",
+            "set `certificate: {type: self-signed}`, or `allow_insecure: true` behind a proxy",
+        )
+
+
+def zones(look: Look) -> Iterator[Finding]:
+    """Zones lie in the region."""
+    for block in ("amazon_web_services", "google_cloud_platform"):
+        region = look.text(block, "region")
+        for path, zone in look.texts(block, "availability_zones") if region else ():
+            if not zone.startswith(region or ""):
+                message = f"`{zone}` is not a zone of the region `{region}`"
+                letter = "a" if block.startswith("amazon") else "-a"
+                yield Finding(path, message, f"for example `{region}{letter}`")
+
+
+def node_groups(look: Look) -> Iterator[Finding]:
+    """Sizes are in order, and the groups that services run on are there."""
+    for block in BLOCKS.values():
+        groups = look.value(block, "node_groups")
+        if not isinstance(groups, dict):
+            continue
+        for name in ("general", "user", "worker"):
+            if name not in groups:
+                message = f"`node_groups` lacks `{name}`"
+                hint = "it needs `general` (services), `user` (servers) and `worker` (Dask)"
+                yield Finding((block, "node_groups"), message, hint, key=True)
+        for path, group in look.sections(block, "node_groups"):
+            least, most = group.get("min_nodes", 0), group.get("max_nodes", 1)
+            if type(least) is int and type(most) is int and 1 <= most < least:
+                message = f"`min_nodes` is {least}, more than `max_nodes`, which is {most}"
+                key = "min_nodes" if "min_nodes" in group else "max_nodes"
+                yield Finding((*path, key), message, "lower the one or raise the other")

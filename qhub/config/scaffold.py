@@ -1,0 +1,204 @@
+"""The configuration that `qhub init` writes: short, commented, valid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from textwrap import dedent, indent
+
+from qhub.config.providers import BLOCKS
+
+SCHEMA_FILE = "qhub-config.schema.json"
+DEFAULT_REGIONS = {"aws": "us-west-2", "gcp": "us-central1", "azure": "centralus", "do": "nyc3"}
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the scaffold is made from. What is None is left out of the file.
+
+    `certificate` None means the provider's default; `postfix` ends the name of Azure's storage
+    account. `password_hash` belongs to `admin`, and is needed with `auth` "password" only.
+    """
+
+    provider: str = "local"
+    project: str = "demo"
+    namespace: str | None = None
+    domain: str | None = None
+    region: str | None = None
+    kubernetes_version: str | None = None
+    kube_context: str | None = None
+    cloud_project: str | None = None
+    postfix: str | None = None
+    admin: str = "admin"
+    password_hash: str | None = None
+    auth: str = "password"
+    certificate: str | None = None
+    acme_email: str | None = None
+    port: int | None = None
+    address: str | None = None
+
+
+def scaffold(answers: Answers) -> str:
+    """The text of a configuration file. Values are not checked here: `parse` the result."""
+    parts = [_head(answers), _reached(answers), _block(answers), _security(answers), _PROFILES]
+    if answers.provider != "local":
+        parts.append(_STORAGE)
+    return "\n".join(part for part in parts if part)
+
+
+def quoted(text: str) -> str:
+    """The text as YAML that nothing misreads."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _plain(text: str) -> str:
+    """As it is if it can't be misread, else quoted."""
+    simple = text.replace("-", "").replace(".", "").replace("@", "")
+    return text if simple.isalnum() and text[0].isalpha() and len(text) > 5 else _careful(text)
+
+
+def _careful(text: str) -> str:
+    words = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
+    safe = text.replace("-", "").isalnum() and text[:1].isalpha() and text.lower() not in words
+    return text if safe else quoted(text)
+
+
+def _head(answers: Answers) -> str:
+    lines = [
+        f"# yaml-language-server: $schema={SCHEMA_FILE}",
+        "# Every setting: qhub-config.example.yaml. Check it: qhub validate. Apply it: qhub deploy.",
+        f"project_name: {_plain(answers.project)}",
+    ]
+    if answers.namespace:
+        lines.append(f"namespace: {_plain(answers.namespace)}")
+    lines.append(f"provider: {answers.provider}")
+    return "\n".join(lines) + "\n"
+
+
+def _reached(answers: Answers) -> str:
+    lines = []
+    if answers.domain:
+        lines.append(f"domain: {_plain(answers.domain)}")
+    if answers.certificate:
+        lines.append("certificate:")
+        lines.append(f"  type: {answers.certificate}")
+        if answers.acme_email:
+            lines.append(f"  acme_email: {_plain(answers.acme_email)}")
+    return "\n".join(lines) + "\n" if lines else ""
+
+
+def _block(answers: Answers) -> str:
+    settings: list[str] = []
+    if answers.provider == "local":
+        settings.append(f"address: {quoted(answers.address or '127.0.0.1')}   # this machine only")
+        if answers.address and not answers.address.startswith("127."):
+            settings[-1] = f"address: {quoted(answers.address)}"
+        settings.append(f"port: {answers.port or 8000}")
+    elif answers.provider == "existing":
+        context = answers.kube_context
+        comment = "   # of kubectl config get-contexts; without it the current one"
+        settings.append(
+            f"kube_context: {quoted(context)}" if context else f"# kube_context: NAME{comment}"
+        )
+        settings.append("node_selectors:")
+        for name in ("general", "user", "worker"):
+            settings.append(f"  {name}: {{key: kubernetes.io/os, value: linux}}")
+    else:
+        settings += _cloud(answers)
+    return f"{BLOCKS[answers.provider]}:\n" + indent("\n".join(settings), "  ") + "\n"
+
+
+def _cloud(answers: Answers) -> list[str]:
+    settings = []
+    if answers.provider == "gcp":
+        settings.append(f"project: {quoted(answers.cloud_project or '')}")
+    settings.append(f"region: {answers.region or DEFAULT_REGIONS[answers.provider]}")
+    if answers.kubernetes_version:
+        settings.append(f"kubernetes_version: {quoted(answers.kubernetes_version)}")
+    if answers.provider == "azure":
+        settings.append(f"storage_account_postfix: {quoted(answers.postfix or '')}")
+    settings.append("node_groups:   # general: services, user: servers, worker: Dask")
+    for name, (instance, least, most) in _MACHINES[answers.provider].items():
+        sizes = f"{{instance: {instance}, min_nodes: {least}, max_nodes: {most}}}"
+        settings.append(f"  {name}: {sizes}")
+    return settings
+
+
+_MACHINES: dict[str, dict[str, tuple[str, int, int]]] = {
+    "aws": {
+        "general": ("m5.xlarge", 1, 1),
+        "user": ("m5.large", 0, 5),
+        "worker": ("m5.large", 0, 5),
+    },
+    "gcp": {
+        "general": ("e2-standard-4", 1, 1),
+        "user": ("e2-standard-2", 0, 5),
+        "worker": ("e2-standard-2", 0, 5),
+    },
+    "azure": {
+        "general": ("Standard_D4s_v5", 1, 1),
+        "user": ("Standard_D2s_v5", 0, 5),
+        "worker": ("Standard_D2s_v5", 0, 5),
+    },
+    "do": {
+        "general": ("g-4vcpu-16gb", 1, 1),
+        "user": ("g-2vcpu-8gb", 1, 5),
+        "worker": ("g-2vcpu-8gb", 1, 5),
+    },
+}
+
+_AUTHENTICATION = {
+    "password": "type: password\n",
+    "GitHub": """\
+type: GitHub
+config:
+  client_id: CLIENT_ID   # of the OAuth app at GitHub
+  client_secret: {env: GITHUB_CLIENT_SECRET}
+""",
+    "Auth0": """\
+type: Auth0
+config:
+  client_id: CLIENT_ID   # of the application at Auth0
+  client_secret: {env: AUTH0_CLIENT_SECRET}
+  auth0_subdomain: SUBDOMAIN   # of SUBDOMAIN.auth0.com
+""",
+}
+
+
+def _security(answers: Answers) -> str:
+    password = f"      password: {quoted(answers.password_hash)}\n" if answers.password_hash else ""
+    return (
+        "security:\n"
+        + "  authentication:\n"
+        + indent(_AUTHENTICATION[answers.auth], "    ")
+        + "  users:   # only these can log in; `qhub hash-password` makes another hash\n"
+        + f"    {_careful(answers.admin)}:\n"
+        + "      uid: 20001\n"
+        + password
+        + "      primary_group: admin   # its members administer the hub\n"
+        + "      secondary_groups: [users]\n"
+        + "  groups:   # each has a shared folder\n"
+        + "    admin: {gid: 20000}\n"
+        + "    users: {gid: 20001}\n"
+    )
+
+
+_PROFILES = dedent("""\
+    profiles:
+      jupyterlab:   # sizes of server to choose from; G is 1024³ bytes
+        - display_name: Small
+          description: 1 CPU, 2 GB of memory
+          default: true
+          kubespawner_override:
+            {cpu_limit: 1, cpu_guarantee: 0.5, mem_limit: 2G, mem_guarantee: 1G}
+        - display_name: High memory
+          description: 2 CPUs, 8 GB of memory
+          groups: [admin]   # only they see it
+          kubespawner_override:
+            {cpu_limit: 2, cpu_guarantee: 1, mem_limit: 8G, mem_guarantee: 4G}
+    """)
+
+_STORAGE = dedent("""\
+    storage:
+      conda_store: 60Gi
+      shared_filesystem: 100Gi   # homes and shared folders
+    """)

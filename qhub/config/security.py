@@ -1,0 +1,153 @@
+"""Who may log in, and how: `security` of the file."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from qhub.config.fields import GroupName, Section, Text, Title, Url, UserName, wrong
+from qhub.config.secrets import SecretRef
+
+_HASH = re.compile(
+    r"\$argon2id\$v=\d+\$m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+"
+    r"|\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}"
+)
+
+
+def _password_hash(text: str) -> str:
+    # The message never repeats what was written: it may be somebody's password.
+    if not _HASH.fullmatch(text):
+        raise wrong(
+            "a password is stored as a hash (argon2id or bcrypt), never as plain text",
+            "`qhub hash-password` makes one; or refer to it: {env: NAME} or {file: PATH}",
+        )
+    return text
+
+
+PasswordHash = Annotated[str, Text(_password_hash, r"^\$(argon2id|2[aby])\$")]
+
+
+def _kind_of_password(value: Any) -> str:
+    return "reference" if isinstance(value, dict | SecretRef) else "hash"
+
+
+Password = Annotated[
+    Annotated[PasswordHash, Tag("hash")] | Annotated[SecretRef, Tag("reference")],
+    Discriminator(_kind_of_password),
+]
+
+# 65534 and 65535 are `nobody`. Below 1000 Linux keeps its own accounts; classic QHub files use
+# groups from 100.
+LARGEST_ID = 2_147_483_647
+
+
+class User(Section):
+    """A person who may log in."""
+
+    uid: int = Field(ge=1000, le=LARGEST_ID, description="Number of the Unix account; unique.")
+    password: Password | None = Field(
+        None,
+        description="argon2id or bcrypt hash (`qhub hash-password`), or `{env: NAME}` or "
+        "`{file: PATH}` with the password. Needed with authentication type `password` only.",
+    )
+    primary_group: GroupName = Field(
+        description="Group of new files. Members of `admin` administer the hub."
+    )
+    secondary_groups: list[GroupName] = Field([], description="Further groups.")
+
+    @property
+    def groups(self) -> list[str]:
+        """All groups of this user, the primary one first."""
+        return list(dict.fromkeys([self.primary_group, *self.secondary_groups]))
+
+
+class Group(Section):
+    """Users that share a folder, profiles and environments."""
+
+    gid: int = Field(ge=100, le=LARGEST_ID, description="Number of the Unix group; unique.")
+
+
+class PasswordAuthentication(Section):
+    """Users log in with the passwords of `security.users`."""
+
+    type: Literal["password"] = "password"
+
+
+class GitHubConfig(Section):
+    """The OAuth app at GitHub."""
+
+    client_id: Title = Field(description="Client ID of the OAuth app.")
+    client_secret: SecretRef = Field(description="Its secret: `{env: NAME}` or `{file: PATH}`.")
+    oauth_callback_url: Url | None = Field(
+        None, description="Default: `https://DOMAIN/hub/oauth_callback`."
+    )
+
+
+class GitHubAuthentication(Section):
+    """Users log in at GitHub; their names there are the names in `security.users`."""
+
+    type: Literal["GitHub"]
+    config: GitHubConfig
+
+
+class Auth0Config(Section):
+    """The application at Auth0."""
+
+    client_id: Title = Field(description="Client ID of the application.")
+    client_secret: SecretRef = Field(description="Its secret: `{env: NAME}` or `{file: PATH}`.")
+    auth0_subdomain: Title = Field(description="`team` of `team.auth0.com`.")
+    oauth_callback_url: Url | None = Field(
+        None, description="Default: `https://DOMAIN/hub/oauth_callback`."
+    )
+    scope: list[Title] = Field(
+        default_factory=lambda: ["openid", "email", "profile"], description="OAuth scopes."
+    )
+
+
+class Auth0Authentication(Section):
+    """Users log in at Auth0."""
+
+    type: Literal["Auth0"]
+    config: Auth0Config
+
+
+def _class_path(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_]\w*([.:][A-Za-z_]\w*)*", text):
+        raise wrong(f"`{text}` is not a Python class", "for example `oauthenticator.GitLabOAuth`")
+    return text
+
+
+class CustomAuthentication(Section):
+    """Users log in by a JupyterHub authenticator class of your own."""
+
+    type: Literal["custom"]
+    authentication_class: Annotated[str, Text(_class_path)] = Field(
+        description="Importable name of the class, `package.module.Class`."
+    )
+    config: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Its traits. Secrets are `{env: NAME}` or `{file: PATH}` here too.",
+    )
+
+
+Authentication = Annotated[
+    PasswordAuthentication | GitHubAuthentication | Auth0Authentication | CustomAuthentication,
+    Field(discriminator="type"),
+]
+
+
+class Security(Section):
+    """Users, groups and the way to log in."""
+
+    authentication: Authentication = Field(
+        default_factory=PasswordAuthentication, description="How users log in."
+    )
+    users: dict[UserName, User] = Field(
+        default_factory=dict, description="Only these may log in; the key is the login name."
+    )
+    groups: dict[GroupName, Group] = Field(
+        default_factory=dict,
+        description="Groups that users and profiles name. `admin` administers the hub.",
+    )

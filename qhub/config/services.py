@@ -1,0 +1,235 @@
+"""How it is reached and what runs beside JupyterHub: the smaller sections of the file."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from qhub.config.fields import (
+    Color,
+    Cores,
+    Disk,
+    Domain,
+    Email,
+    ImageName,
+    Memory,
+    NodeGroupName,
+    Quantity,
+    Section,
+    Title,
+    Url,
+    disk,
+)
+
+Minutes = Annotated[int, Field(ge=1, le=525_600)]
+CertificateType = Literal["lets-encrypt", "self-signed", "existing", "disabled"]
+
+
+class Certificate(Section):
+    """The certificate of the web address."""
+
+    type: CertificateType = Field(
+        description="Default: `disabled` for the local provider, else `self-signed`."
+    )
+    acme_email: Email | None = Field(
+        None, description="`lets-encrypt`: where warnings about the certificate go."
+    )
+    acme_server: Url = Field(
+        "https://acme-v02.api.letsencrypt.org/directory",
+        description="`lets-encrypt`: its server, or the staging one for trials.",
+    )
+    acme_challenge_type: Literal["http", "tls", "dns"] = Field(
+        "http", description="`lets-encrypt`: how it checks the domain; `dns` needs `dns.provider`."
+    )
+    secret_name: Title | None = Field(
+        None, description="`existing`, Kubernetes: the secret that holds certificate and key."
+    )
+    certificate_file: Title | None = Field(
+        None, description="`existing`, local: PEM file of the certificate with its chain."
+    )
+    key_file: Title | None = Field(None, description="`existing`, local: PEM file of its key.")
+
+
+class Dns(Section):
+    """The DNS record of the domain."""
+
+    provider: Literal["cloudflare", "route53"] | None = Field(
+        None, description="Who serves the zone."
+    )
+    auto_provision: bool = Field(False, description="Make the record; else it is printed.")
+
+
+class TerraformState(Section):
+    """Where Terraform keeps what it made."""
+
+    type: Literal["remote", "local", "existing"] = Field(
+        description="`remote`: a bucket made for it; `local`: files beside the configuration; "
+        "`existing`: a backend of yours."
+    )
+    backend: Title | None = Field(None, description="`existing`: kind of backend, such as `s3`.")
+    config: dict[str, str] = Field(
+        default_factory=dict, description="`existing`: the backend's settings, without secrets."
+    )
+
+
+class CiCd(Section):
+    """Deploying from a Git repository."""
+
+    type: Literal["github-actions", "gitlab-ci", "none"] = Field(description="Kind of workflow.")
+    branch: Title = Field("main", description="Branch that is deployed.")
+    before_script: list[str] = Field(default_factory=list, description="Commands before.")
+    after_script: list[str] = Field(default_factory=list, description="Commands after.")
+
+
+class DefaultImages(Section):
+    """Kubernetes: images that nothing else names. Default: those of the charts."""
+
+    jupyterhub: ImageName | None = Field(None, description="The hub.")
+    jupyterlab: ImageName | None = Field(None, description="Users' servers.")
+    dask_worker: ImageName | None = Field(None, description="Dask schedulers and workers.")
+    dask_gateway: ImageName | None = Field(None, description="Dask-Gateway's own services.")
+    conda_store: ImageName | None = Field(None, description="conda-store.")
+
+
+class Storage(Section):
+    """Kubernetes: sizes of the volumes."""
+
+    conda_store: Disk = Field(
+        default_factory=lambda: disk("60Gi"), description="Environments and their packages."
+    )
+    shared_filesystem: Disk = Field(
+        default_factory=lambda: disk("100Gi"), description="Homes and shared folders."
+    )
+    shared_storage_class: Title | None = Field(
+        None,
+        description="StorageClass that several nodes can mount (ReadWriteMany). Default: an NFS "
+        "server in the cluster, or the cloud's own file system.",
+    )
+
+
+class JupyterHubTheme(Section):
+    """What the hub's pages look like."""
+
+    hub_title: str = Field("QHub", description="Title of the pages.")
+    hub_subtitle: str = Field("", description="Line below it.")
+    welcome: str = Field("Welcome. Sign in to start JupyterLab.", description="Text to log in by.")
+    logo: Title | None = Field(None, description="Web address of the logo. Default: QHub's.")
+    favicon: Title | None = Field(None, description="Web address of the icon. Default: QHub's.")
+    primary_color: Color = Field("#4f4173", description="Colour of bars and buttons.")
+    secondary_color: Color = Field("#957da6", description="Colour of secondary buttons.")
+    accent_color: Color = Field("#32C574", description="Colour that draws the eye.")
+    text_color: Color = Field("#111111", description="Colour of text.")
+    h1_color: Color = Field("#652e8e", description="Colour of titles.")
+    h2_color: Color = Field("#652e8e", description="Colour of subtitles.")
+
+
+class Theme(Section):
+    """Colours and words."""
+
+    jupyterhub: JupyterHubTheme = Field(
+        default_factory=JupyterHubTheme, description="The hub's pages."
+    )
+
+
+class WorkerResources(Section):
+    """The size of a conda-store worker."""
+
+    cpu_limit: Cores = Field(2.0, description="CPU cores that it can use at most.")
+    cpu_guarantee: Cores = Field(1.0, description="CPU cores that are kept free for it.")
+    mem_limit: Memory = Field(
+        default_factory=lambda: Quantity("6Gi", 6 * 1024**3), description="Memory at most."
+    )
+    mem_guarantee: Memory = Field(
+        default_factory=lambda: Quantity("4Gi", 4 * 1024**3), description="Memory kept free for it."
+    )
+
+
+class CondaStoreWorker(Section):
+    """Who builds environments."""
+
+    max_workers: int = Field(2, ge=1, le=100, description="Environments built at a time.")
+    resources: WorkerResources = Field(
+        default_factory=WorkerResources, description="Kubernetes: size of a worker."
+    )
+
+
+class CondaStore(Section):
+    """conda-store, where users make environments of their own."""
+
+    enabled: bool | None = Field(
+        None, description="Default: on for Kubernetes, off for the local provider."
+    )
+    default_namespace: NodeGroupName = Field(
+        "global", description="Namespace of the environments of this file."
+    )
+    worker: CondaStoreWorker = Field(
+        default_factory=CondaStoreWorker, description="The program that builds them."
+    )
+
+
+class IdleCuller(Section):
+    """Stops what nobody uses. All times are minutes."""
+
+    server_shutdown_no_activity_timeout: Minutes = Field(
+        30, description="A server stops after this long without kernels or terminals."
+    )
+    kernel_cull_idle_timeout: Minutes = Field(15, description="A kernel stops after this long.")
+    kernel_cull_interval: Minutes = Field(5, description="How often kernels are looked at.")
+    kernel_cull_connected: bool = Field(True, description="Also kernels that a page shows.")
+    kernel_cull_busy: bool = Field(False, description="Also kernels that compute.")
+    terminal_cull_inactive_timeout: Minutes = Field(
+        15, description="A terminal closes after this long."
+    )
+    terminal_cull_interval: Minutes = Field(5, description="How often terminals are looked at.")
+
+
+class JupyterLab(Section):
+    """Users' servers."""
+
+    idle_culler: IdleCuller = Field(default_factory=IdleCuller, description="Stops idle ones.")
+
+
+class JupyterHub(Section):
+    """The hub."""
+
+    overrides: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Kubernetes: Helm values of the JupyterHub chart, merged last.",
+    )
+
+
+class Monitoring(Section):
+    """Prometheus metrics of the services."""
+
+    enabled: bool = Field(False, description="Offer them.")
+
+
+class KubeSsh(Section):
+    """SSH, scp and port forwarding into a user's own server."""
+
+    enabled: bool = Field(False, description="Offer it.")
+    port: int = Field(8022, ge=1, le=65535, description="Port to listen on.")
+
+
+class Jitsi(Section):
+    """Video chat in JupyterLab."""
+
+    enabled: bool = Field(False, description="Offer it.")
+    server: Domain | None = Field(
+        None,
+        description="A Jitsi server that is there. Default: `meet.jit.si` for the local provider, "
+        "else one of its own.",
+    )
+
+
+class Mirror(Section):
+    """Where a deployment without internet gets its parts from."""
+
+    terraform_providers: Title | None = Field(
+        None, description="Folder or web address of a Terraform provider mirror."
+    )
+    charts: Title | None = Field(None, description="Folder or web address of the Helm charts.")
+    images: Title | None = Field(
+        None, description="Registry that stands before every image, `registry.example.org/mirror`."
+    )
