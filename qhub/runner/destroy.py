@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from qhub import stages as platform
 from qhub.errors import QhubError, StageError
 from qhub.runner.folder import Folder
 from qhub.runner.graph import walk
@@ -14,7 +15,6 @@ from qhub.runner.interrupt import stop_on_signals
 from qhub.runner.log import RunLog
 from qhub.runner.operation import Operation, Steps, raise_first
 from qhub.runner.progress import Report
-from qhub.stages import STAGES
 from qhub.terraform import find_engine
 
 KEEP_DATA = "QHUB_KEEP_DATA"
@@ -74,7 +74,7 @@ def destroy_stages(
 
 def _dependants(names: Sequence[str]) -> dict[str, list[str]]:
     """For each stage those that must be gone before it."""
-    known = {stage.name: [needed.name for needed in stage.depends_on] for stage in STAGES}
+    known = {stage.name: [needed.name for needed in stage.depends_on] for stage in platform.STAGES}
     return {
         name: [other for other in names if name in known.get(other, []) and other != name]
         for name in names
@@ -83,7 +83,7 @@ def _dependants(names: Sequence[str]) -> dict[str, list[str]]:
 
 def _destroy_stage(operation: Operation, name: str, steps: Steps, *, keep_data: bool) -> None:
     variables = {}
-    for stage in STAGES:
+    for stage in platform.STAGES:
         if stage.name == name:
             for needed in stage.depends_on:
                 if (outputs := operation.applied_outputs(needed())) is not None:
@@ -112,7 +112,7 @@ def _left_over(operation: Operation, errors: dict[str, QhubError]) -> QhubError:
 
 def _remove_own_files(folder: Folder) -> None:
     """Remove what qhub itself kept: `stages/` of a destroyed deployment, and `.qhub/`."""
-    for stage in STAGES:
+    for stage in platform.STAGES:
         shutil.rmtree(folder.stages / stage.name, ignore_errors=True)
     if folder.stages.is_dir() and not any(folder.stages.iterdir()):
         folder.stages.rmdir()

@@ -33,6 +33,7 @@ class Steps:
     changes: Changes = field(default_factory=Changes)
     planned: list[Event] = field(default_factory=list)
     errors: list[Event] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
 
     @property
     def seconds(self) -> float:
@@ -53,6 +54,8 @@ class Steps:
             self.say(event.message)
         else:
             self.log.line(self.stage, event.message)
+        if event.kind == "stderr":
+            self.complaints.append(event.message)
         if event.kind == "planned_change":
             self.planned.append(event)
         if event.changes is not None:
@@ -62,7 +65,7 @@ class Steps:
         """The error as the user should read it: with what Terraform said of the cause."""
         if isinstance(error, Interrupted | StageError):
             return error
-        causes = [_cause(event) for event in self.errors]
+        causes = [_cause(event) for event in self.errors] or ["\n".join(self.complaints)]
         message = "\n".join(cause for cause in causes if cause) or error.message
         hint = error.hint
         if "\nhint: " in message:

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from qhub import stages as platform
 from qhub.config import Config
 from qhub.errors import UsageError
 from qhub.runner.folder import Folder, own_state, write
-from qhub.stages import STAGES, select
 from qhub.stages.base import Stage
 
 INPUTS = "terraform.tfvars.json"
@@ -54,7 +54,7 @@ class Written:
 def render(config: Config) -> Files:
     """The files of every stage, by path below the deployment's folder. Same config, same bytes."""
     files: Files = {}
-    for stage in select(config):
+    for stage in platform.select(config):
         for path, content in render_stage(stage, config).items():
             files[f"stages/{stage.name}/{path}"] = content
     return files
@@ -103,7 +103,7 @@ def _existing(folder: Folder) -> Iterable[str]:
     What Terraform puts beside them is not, nor are override files: those are Terraform's own way
     for a user to change a module, and survive a render.
     """
-    for stage in sorted({stage.name for stage in STAGES}):
+    for stage in sorted({stage.name for stage in platform.STAGES}):
         for path in sorted((folder.stages / stage).rglob("*")):
             relative = path.relative_to(folder.root)
             terraforms = any(part.startswith(".terraform") for part in relative.parts)

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 import qhub.hub
-from qhub.config import Config, JupyterLabProfile, SecretRef
+from qhub.config import Config, SecretRef
+from qhub.config.profiles import JupyterLabProfile
 from qhub.errors import StageError
 from qhub.local.facts import Machine
 from qhub.local.settings import HubSettings
@@ -27,7 +28,9 @@ def hub_settings(config: Config) -> HubSettings:
             "profiles": [_profile(profile) for profile in config.profiles.jupyterlab],
             "theme": config.theme.jupyterhub.model_dump(mode="json"),
             "idle_culler": config.jupyterlab.idle_culler.model_dump(mode="json"),
-            "authentication": config.security.authentication.model_dump(mode="json"),
+            "authentication": config.security.authentication.model_dump(
+                mode="json", exclude_none=True
+            ),
         }
     )
 
@@ -60,9 +63,9 @@ def _profile(profile: JupyterLabProfile) -> dict[str, Any]:
         "users": profile.users,
         "groups": profile.groups,
         "cpu_limit": spawner.cpu_limit,
-        "cpu_guarantee": spawner.cpu_guarantee,
-        "mem_limit": spawner.mem_limit.bytes if spawner.mem_limit else None,
-        "mem_guarantee": spawner.mem_guarantee.bytes if spawner.mem_guarantee else None,
+        "cpu_guarantee": spawner.cpu_guarantee or None,
+        "mem_limit": spawner.mem_limit.bytes,
+        "mem_guarantee": spawner.mem_guarantee.bytes,
         "gpus": spawner.gpus,
         "environment": spawner.environment,
     }

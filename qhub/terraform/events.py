@@ -33,9 +33,10 @@ class Changes:
 class Event:
     """One line of the stream.
 
-    `kind` is Terraform's `type` (`planned_change`, `provision_progress`, `diagnostic`, …) or `text`
-    for a line that is not JSON; `address` the resource it speaks of; `action` what is planned for
-    it (`create`, `update`, `replace`, `delete`); `detail` a diagnostic's explanation.
+    `kind` is Terraform's `type` (`planned_change`, `provision_progress`, `diagnostic`, …), `text` for
+    a line that is not JSON, `stderr` for one of the other stream; `address` the resource it speaks
+    of; `action` what is planned for it (`create`, `update`, `replace`, `delete`); `detail` a
+    diagnostic's explanation.
     """
 
     kind: str

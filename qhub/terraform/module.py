@@ -86,16 +86,24 @@ class Module:
 
     def output(self) -> dict[str, Any]:
         """The outputs of the last apply, sensitive ones included; empty when there are none."""
-        lines: list[str] = []
-        self._check(self._run("output", lambda event: lines.append(event.message), json=_flag()))
-        return {name: entry["value"] for name, entry in json.loads("\n".join(lines)).items()}
+        code, text = self._ask("output", json=_flag())
+        self._check(code)
+        return {name: entry["value"] for name, entry in json.loads(text).items()}
 
     def resources(self) -> list[str]:
         """Addresses of everything in the state."""
-        found: list[str] = []
-        code = self._run("state list", lambda event: found.append(event.message))
-        # An empty or absent state is an error to Terraform and an empty list to us.
-        return [line for line in found if line and " " not in line] if code == 0 else []
+        code, text = self._ask("state list")
+        # An absent state is an error to Terraform and an empty list to us.
+        return text.splitlines() if code == 0 else []
+
+    def _ask(self, command: str, **options: Any) -> tuple[int, str]:
+        lines: list[str] = []
+
+        def keep(event: Event) -> None:
+            if event.kind != "stderr":
+                lines.append(event.message)
+
+        return self._run(command, keep, **options), "\n".join(lines)
 
     def _shared(self) -> dict[str, Any]:
         # Another process that is just finishing its last operation (after a kill -9 of ours, say)
@@ -110,19 +118,28 @@ class Module:
         """
         self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         output = self.data / f"output-{os.getpid()}-{threading.get_ident()}"
+        errors = output.with_suffix(".err")
         try:
-            with output.open("w+") as stream, output.open("r") as reader:
-                process = self._start(command, stream, options)
+            with (
+                output.open("w") as stream,
+                output.open() as reader,
+                errors.open("w+") as complaints,
+            ):
+                process = self._start(command, (stream, complaints), options)
                 for line in self._follow(process, reader):
                     listener(parse(line))
+                complaints.seek(0)
+                for line in complaints:
+                    listener(Event("stderr", line.rstrip()))
         finally:
             output.unlink(missing_ok=True)
+            errors.unlink(missing_ok=True)
         if self.stop.is_set() and process.returncode != 0:
             raise Interrupted(f"interrupted in {self.folder.name}; run it again to go on")
         return process.returncode
 
     def _start(
-        self, command: str, stream: TextIO, options: dict[str, Any]
+        self, command: str, streams: tuple[TextIO, TextIO], options: dict[str, Any]
     ) -> subprocess.Popen[bytes]:
         from python_terraform import Terraform
 
@@ -137,8 +154,8 @@ class Module:
                 cwd=self.folder,
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,
-                stdout=stream,
-                stderr=stream,
+                stdout=streams[0],
+                stderr=streams[1],
                 # Its own session, so that Ctrl-C reaches it only through us, exactly once.
                 start_new_session=True,
             )
