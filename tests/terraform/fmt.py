@@ -1,4 +1,4 @@
-"""`python -m tests.terraform.fmt [--check]`: `terraform fmt` with whatever engine this machine has."""
+"""`python -m tests.terraform.fmt [--check]`: `terraform fmt` by the engine that qhub finds."""
 
 import subprocess
 import sys

@@ -1,0 +1,303 @@
+"""The local target against doing the same by hand: bare Terraform, uv, `jupyter lab`."""
+
+from __future__ import annotations
+
+import contextlib
+import http.cookiejar
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import uv
+
+from benchmarks.result import Result, seconds, side_by_side
+from qhub.local.facts import Machine
+from qhub.terraform import find_engine
+
+BIN = Path(sys.executable).parent
+QHUB = str(BIN / "qhub")
+TEMPLATES = Path(__file__).parents[1] / "qhub" / "templates" / "stages"
+REQUIREMENTS = TEMPLATES / "02-infrastructure" / "local" / "requirements"
+ROUNDS = 2
+
+
+def run() -> Iterator[Result]:
+    """Deploy and destroy in scratch folders; leaves nothing."""
+    with scratch() as ours, scratch() as theirs:
+        deployment = Deployment(ours)
+        deployment.up()  # fills the package cache, which both sides then use
+        try:
+            yield no_change(deployment)
+            yield server(deployment)
+        finally:
+            deployment.down()
+        yield terraform(deployment, Deployment(theirs))
+        yield by_hand(deployment)
+
+
+def terraform(ours: Deployment, theirs: Deployment) -> Result:
+    """`qhub deploy` against bare Terraform on the same rendered stages."""
+    engine = find_engine()
+
+    def bare() -> None:
+        environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"}
+        for stage in sorted((theirs.root / "stages").iterdir()):
+            for command in ("init", "apply -auto-approve"):
+                arguments = [*engine.command, *command.split(), "-input=false"]
+                quiet(arguments, cwd=stage, env=environment)
+
+    pairs = []
+    for _ in range(ROUNDS):
+        mine = seconds(ours.up)
+        ours.down()
+        quiet([QHUB, "render", "-c", theirs.config])
+        pairs.append((mine, seconds(bare)))
+        for stage in sorted((theirs.root / "stages").iterdir(), reverse=True):
+            quiet([*engine.command, "destroy", "-auto-approve"], cwd=stage)
+    return Result(
+        "first `qhub deploy` / bare terraform on the same stages",
+        min(pair[0] for pair in pairs),
+        min(pair[1] for pair in pairs),
+        1.1,
+    )
+
+
+def no_change(deployment: Deployment) -> Result:
+    """A deploy that changes nothing, against bare Terraform finding the same."""
+    engine = find_engine()
+
+    def bare() -> None:
+        environment = {
+            **os.environ,
+            "PATH": f"{BIN}:{os.environ['PATH']}",
+            "TF_VAR_deployment": str(deployment.root),
+        }
+        for stage in sorted((deployment.root / "stages").iterdir()):
+            quiet([*engine.command, "init", "-input=false"], cwd=stage, env=environment)
+            quiet([*engine.command, "plan", "-input=false"], cwd=stage, env=environment)
+
+    ours, theirs = side_by_side(deployment.up, bare, 3)
+    return Result(
+        "`qhub deploy` without changes / bare terraform init and plan",
+        ours,
+        theirs,
+        1.1,
+        "ours also checks that every process, account and file is as it was applied",
+    )
+
+
+def by_hand(deployment: Deployment) -> Result:
+    """First deploy against uv and a JupyterHub started by hand."""
+
+    def hand() -> None:
+        with scratch() as folder:
+            for name in ("hub", "user"):
+                uv_run("venv", "--python", sys.executable, folder / name)
+                uv_run(
+                    "pip",
+                    "install",
+                    "--compile-bytecode",
+                    "--python",
+                    folder / name / "bin" / "python",
+                    "-r",
+                    REQUIREMENTS / f"{name}.txt",
+                )
+            start_hub(folder)
+
+    def ours() -> None:
+        deployment.up()
+
+    pairs = []
+    for _ in range(ROUNDS):
+        mine = seconds(ours)
+        deployment.down()
+        pairs.append((mine, seconds(hand)))
+    return Result(
+        "first deploy / uv and a JupyterHub started by hand",
+        min(pair[0] for pair in pairs),
+        min(pair[1] for pair in pairs),
+        1.25,
+    )
+
+
+def start_hub(folder: Path) -> None:
+    """Start a plain JupyterHub with Traefik from the environment `hub`, wait, and end it."""
+    port, inner, api = free_port(), free_port(), free_port()
+    (folder / "jupyterhub_config.py").write_text(
+        "c.JupyterHub.proxy_class = 'traefik_file'\n"
+        f"c.JupyterHub.bind_url = 'http://127.0.0.1:{port}'\n"
+        f"c.JupyterHub.hub_bind_url = 'http://127.0.0.1:{inner}'\n"
+        f"c.TraefikProxy.traefik_api_url = 'http://127.0.0.1:{api}'\n"
+        "c.JupyterHub.authenticator_class = 'dummy'\n"
+    )
+    binaries = folder / "hub" / "bin"
+    with process([binaries / "jupyterhub", "--debug"], folder, path=binaries):
+        wait_for(f"http://127.0.0.1:{port}/hub/health")
+
+
+def server(deployment: Deployment) -> Result:
+    """From login to a server that answers, against a bare `jupyter lab`."""
+    machine = Machine.load(deployment.root / ".qhub" / "machine.json")
+    assert machine is not None
+    python = machine.interpreter("user")
+
+    def ours() -> None:
+        hub = Session(deployment.url, "admin", deployment.password)
+        hub.spawn()
+        wait_for(f"{deployment.url}/user/admin/api/status", hub.open)
+
+    def bare() -> None:
+        with scratch() as folder:
+            port = free_port()
+            command = [python, "-m", "jupyterlab", "--no-browser", "--allow-root"]
+            flags = [f"--ServerApp.port={port}", "--IdentityProvider.token="]
+            with process([*command, *flags], folder, path=python.parent):
+                wait_for(f"http://127.0.0.1:{port}/api/status")
+
+    pairs = []
+    for _ in range(3):
+        pairs.append((seconds(ours), seconds(bare)))
+        Session(deployment.url, "admin", deployment.password).stop()
+    return Result(
+        "login to a user's ready server / bare `jupyter lab`",
+        min(pair[0] for pair in pairs),
+        min(pair[1] for pair in pairs),
+        1.5,
+    )
+
+
+class Deployment:
+    """A local deployment of its own in a scratch folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.config = root / "qhub-config.yaml"
+        self.url = f"http://127.0.0.1:{free_port()}"
+        secret = root / "password"
+        port = self.url.rsplit(":", 1)[1]
+        name = f"bench-{os.getpid()}-{port}"
+        flags = ["--project", name, "--port", port, "--password-file", secret]
+        quiet([QHUB, "init", "local", "--yes", "-c", self.config, *flags])
+        # One account less to make and remove would be no fair comparison; none is needed here.
+        self.config.write_text(
+            self.config.read_text().replace("local:\n", "local:\n  isolation: none\n", 1)
+        )
+        self.password = re.search(r"\S+$", secret.read_text().strip())[0]  # type: ignore[index]
+
+    def up(self) -> None:
+        quiet([QHUB, "deploy", "--yes", "-c", self.config])
+
+    def down(self) -> None:
+        quiet([QHUB, "destroy", "--yes", "-c", self.config])
+
+
+class Session:
+    """A browser, as far as logging in and starting a server go."""
+
+    def __init__(self, url: str, user: str, password: str) -> None:
+        self.url, self.user = url, user
+        self.cookies = http.cookiejar.CookieJar()
+        self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.cookies))
+        self.open(f"{url}/hub/login")
+        self.post("/hub/login", {"username": user, "password": password})
+
+    def open(self, url: str) -> int:
+        with self.opener.open(url, timeout=10) as answer:
+            return int(answer.status)
+
+    def post(self, path: str, fields: dict[str, str]) -> None:
+        xsrf = next(c.value for c in self.cookies if c.name == "_xsrf" and c.path == "/hub/")
+        data = urllib.parse.urlencode({**fields, "_xsrf": xsrf or ""}).encode()
+        with contextlib.suppress(urllib.error.HTTPError):
+            self.opener.open(f"{self.url}{path}", data, timeout=30)
+
+    def spawn(self) -> None:
+        self.post("/hub/spawn", {"profile": "0"})
+
+    def stop(self) -> None:
+        xsrf = next(c.value for c in self.cookies if c.name == "_xsrf" and c.path == "/hub/")
+        request = urllib.request.Request(
+            f"{self.url}/hub/api/users/{self.user}/server",
+            method="DELETE",
+            headers={"X-XSRFToken": xsrf or "", "Referer": f"{self.url}/hub/home"},
+        )
+        self.opener.open(request, timeout=30)
+
+
+@contextlib.contextmanager
+def scratch() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="qhub-bench-") as folder:
+        yield Path(folder)
+
+
+@contextlib.contextmanager
+def process(command: list[object], folder: Path, path: Path) -> Iterator[None]:
+    """A process with all that it starts, ended afterwards."""
+    environment = {**os.environ, "PATH": f"{path}:{os.environ['PATH']}", "HOME": str(folder)}
+    with (folder / "output.log").open("w") as log:
+        child = subprocess.Popen(
+            [str(part) for part in command],
+            cwd=folder,
+            env=environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        try:
+            yield
+        finally:
+            os.killpg(child.pid, signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(timeout=20)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+
+
+def wait_for(url: str, opened: Callable[[str], int] | None = None, limit: float = 120) -> None:
+    """Ask until the answer is 200."""
+    deadline = time.monotonic() + limit
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError):
+            if (opened or _open)(url) == 200:
+                return
+        time.sleep(0.05)
+    raise TimeoutError(url)
+
+
+def _open(url: str) -> int:
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        return int(answer.status)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def uv_run(*arguments: object) -> None:
+    quiet([uv.find_uv_bin(), *arguments])
+
+
+def quiet(command: list[object], **options: object) -> None:
+    """Run a command; what it says is shown only when it fails."""
+    done = subprocess.run(  # type: ignore[call-overload]
+        [str(part) for part in command], capture_output=True, text=True, **options
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"{command} failed:\n{done.stdout}{done.stderr}")
+
+
+if __name__ == "__main__":
+    print(json.dumps([result.as_dict() for result in run()], indent=2))
