@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -11,7 +12,10 @@ from qhub.errors import ConfigError, Problem, QhubError
 
 def say(text: str = "", **style: object) -> None:
     """Print a message on stderr; styled only where that is a terminal and NO_COLOR is unset."""
-    typer.secho(text, err=True, **style)  # type: ignore[arg-type]
+    if os.environ.get("NO_COLOR"):
+        typer.echo(text, err=True, nl=bool(style.get("nl", True)))
+    else:
+        typer.secho(text, err=True, **style)  # type: ignore[arg-type]
 
 
 def show_error(error: QhubError) -> None:

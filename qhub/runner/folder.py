@@ -65,10 +65,20 @@ class Folder:
             ) from error
 
     def applied_stages(self) -> list[str]:
-        """Names of the stages that were applied, wholly or in part, and not destroyed since."""
-        if not self.applied.is_dir():
-            return []
-        return sorted(path.name for path in self.applied.iterdir() if path.is_dir())
+        """Names of the stages that were applied, wholly or in part, and not destroyed since.
+
+        Raises:
+            UsageError: The deployment is somebody else's.
+        """
+        try:
+            if not self.applied.is_dir():
+                return []
+            return sorted(path.name for path in self.applied.iterdir() if path.is_dir())
+        except PermissionError as error:
+            raise UsageError(
+                f"{self.private} can't be read: the deployment was made by {_owner(self.private)}",
+                hint="run qhub as that user",
+            ) from error
 
     def remember(self, stage: str) -> None:
         """Keep the rendered module as the one that is applied from now on."""
@@ -112,6 +122,13 @@ class Folder:
             file.write(json.dumps({"pid": os.getpid(), "command": command, "since": now}))
             file.flush()
             yield
+
+
+def _owner(path: Path) -> str:
+    try:
+        return path.owner()
+    except (KeyError, OSError):
+        return "another user"
 
 
 def own_state(stage: str) -> str:

@@ -33,8 +33,8 @@ class Changes:
 class Event:
     """One line of the stream.
 
-    `kind` is Terraform's `type` (`planned_change`, `provision_progress`, `diagnostic`, …), `text` for
-    a line that is not JSON, `stderr` for one of the other stream; `address` the resource it speaks
+    `kind` is Terraform's `type` (`planned_change`, `provision_progress`, `diagnostic`, …), `text`
+    for a line that is not JSON, `stderr` for one of the other stream; `address` what it speaks
     of; `action` what is planned for it (`create`, `update`, `replace`, `delete`); `detail` a
     diagnostic's explanation.
     """
