@@ -12,7 +12,7 @@ import typer
 from qhub.cli.console import confirm, is_terminal, say, show_problem
 from qhub.cli.options import Format
 from qhub.cli.progress import elapsed, shown
-from qhub.config import Config, load, missing_secrets
+from qhub.config import Config, check, missing_secrets
 from qhub.errors import ConfigError
 from qhub.runner.folder import Folder
 from qhub.runner.plan import Plan, plan
@@ -22,13 +22,17 @@ SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-"}
 
 
 def load_with_secrets(path: Path, *, needed: bool) -> Config:
-    """Load a config; secrets that are not there are errors when `needed`, else warnings.
+    """Load a config and show its warnings; secrets that are not there are errors when `needed`.
 
     Raises:
-        ConfigError: As `load`, and for missing secrets.
+        ConfigError: With every problem of the file.
     """
-    config = load(path)
-    missing = missing_secrets(config)
+    report = check(path)
+    if report.config is None:
+        raise ConfigError(report.problems)
+    for problem in report.problems:
+        show_problem(problem)
+    config, missing = report.config, missing_secrets(report.config)
     if missing and needed:
         raise ConfigError([dataclasses.replace(p, severity="error") for p in missing])
     for problem in missing:
@@ -48,9 +52,10 @@ class Run:
 
     def deploy(self, *, yes: bool) -> None:
         """Show what would change, ask, and do it."""
-        from qhub.runner.deploy import deploy
+        from qhub.runner.deploy import deploy, preflight
 
         if not yes and is_terminal():
+            preflight(self.config, self.folder, self.selection)
             self.plan()
         confirm("Deploy?", yes=yes, command="deploy")
         with shown(self.output) as report:

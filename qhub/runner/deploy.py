@@ -63,8 +63,7 @@ def deploy(
     engine = find_engine()
     with folder.locked("deploy"), RunLog(folder, "deploy") as log, stop_on_signals() as stop:
         _keep_identity(config, folder)
-        for stage in chosen:
-            stage.preflight(config, folder.root)
+        preflight(config, folder, selection)
         write_files(render(config), folder)
         operation = Operation(engine, folder, stop, log, report)
         if selection.is_whole:
@@ -87,6 +86,16 @@ def deploy(
     return result
 
 
+def preflight(config: Config, folder: Folder, selection: Selection = WHOLE) -> None:
+    """Look whether a deploy can work here, before anything is changed.
+
+    Raises:
+        PreflightError: It can't; the message lists all that stands in the way.
+    """
+    for stage in selection.pick(select(config)):
+        stage.preflight(config, folder.root)
+
+
 def _worker(
     operation: Operation, stages: list[AnyStage], result: Deployed
 ) -> Callable[[str], None]:
@@ -96,7 +105,7 @@ def _worker(
         def apply(steps: Steps) -> str:
             _apply(operation, by_name[name], steps)
             result.changes[name] = steps.changes
-            return str(steps.changes)
+            return steps.changes.done
 
         operation.step(name, apply)
 

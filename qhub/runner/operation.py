@@ -58,8 +58,7 @@ class Steps:
             self.complaints.append(event.message)
         if event.kind == "planned_change":
             self.planned.append(event)
-        if event.changes is not None:
-            self.changes = event.changes
+            self.changes = self.changes.plus(event.action)
 
     def failure(self, error: QhubError) -> QhubError:
         """The error as the user should read it: with what Terraform said of the cause."""

@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
 
 @dataclass(frozen=True)
 class Changes:
-    """How many resources an operation adds, changes and destroys."""
+    """How many resources an operation makes, makes anew, changes and destroys."""
 
-    add: int = 0
-    change: int = 0
-    destroy: int = 0
+    create: int = 0
+    replace: int = 0
+    update: int = 0
+    delete: int = 0
 
     def __bool__(self) -> bool:
-        return bool(self.add or self.change or self.destroy)
+        return bool(self.create or self.replace or self.update or self.delete)
 
     def __str__(self) -> str:
-        if not self:
-            return "no changes"
-        parts = [
-            (self.add, "to add"),
-            (self.change, "to change"),
-            (self.destroy, "to destroy"),
+        counts = [
+            f"{count} to {action}" for action, count in dataclasses.asdict(self).items() if count
         ]
-        return ", ".join(f"{count} {word}" for count, word in parts if count)
+        return ", ".join(counts) or "no changes"
+
+    @property
+    def done(self) -> str:
+        """The same once it has been done: `2 created, 1 replaced`."""
+        return re.sub(r"to (\w+)", r"\1d", str(self))
+
+    def plus(self, action: str) -> Changes:
+        """These and one more resource; other actions (`noop`, `read`) count for nothing."""
+        counts = dataclasses.asdict(self)
+        if action in counts:
+            counts[action] += 1
+        return Changes(**counts)
 
 
 @dataclass(frozen=True)
@@ -45,7 +56,6 @@ class Event:
     address: str = ""
     action: str = ""
     detail: str = ""
-    changes: Changes | None = None
 
     @property
     def is_error(self) -> bool:
@@ -70,7 +80,6 @@ def parse(line: str) -> Event:
         address=(change.get("resource") or {}).get("addr", "") or diagnostic.get("address", ""),
         action=change.get("action", ""),
         detail=diagnostic.get("detail", ""),
-        changes=_changes(data) if kind == "change_summary" else None,
     )
 
 
@@ -80,8 +89,3 @@ def _message(
     if kind == "provision_progress":
         return str(change.get("output", ""))
     return str(diagnostic.get("summary") or data["@message"])
-
-
-def _changes(data: dict[str, Any]) -> Changes:
-    counts = data.get("changes") or {}
-    return Changes(counts.get("add", 0), counts.get("change", 0), counts.get("remove", 0))

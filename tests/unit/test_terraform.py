@@ -71,8 +71,8 @@ def test_pre_releases_count(path: Path) -> None:
 
 
 def test_events() -> None:
-    summary = {"@message": "x", "type": "change_summary", "changes": {"add": 1, "remove": 2}}
-    assert parse(json.dumps(summary)).changes == Changes(1, 0, 2)
+    planned = {"@message": "x", "type": "planned_change", "change": {"action": "replace"}}
+    assert parse(json.dumps(planned)).action == "replace"
     told = {
         "@message": "f (local-exec): hello",
         "type": "provision_progress",
@@ -89,6 +89,16 @@ def test_events() -> None:
     assert parse(json.dumps(failed)).detail == "why"
     for line in ("plain words", "[1]", "{}", '{"@message": "m", "change": null}', ""):
         assert not parse(line).is_error
+
+
+def test_changes_are_counted_and_told() -> None:
+    changes = Changes().plus("create").plus("create").plus("replace").plus("noop")
+    assert str(changes) == "2 to create, 1 to replace"
+    assert changes.done == "2 created, 1 replaced"
+    assert Changes(delete=1).done == "1 deleted"
+    assert Changes(update=1).done == "1 updated"
+    assert not Changes()
+    assert str(Changes()) == Changes().done == "no changes"
 
 
 def test_values_for_terraform() -> None:
