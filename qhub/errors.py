@@ -98,6 +98,7 @@ class StageError(QhubError):
     ) -> None:
         super().__init__(f"{stage}: {message}", hint)
         self.stage = stage
+        self.cause = message
         self.log = log
 
 

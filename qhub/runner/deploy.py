@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from qhub.config import Config
-from qhub.errors import StageError, UsageError
+from qhub.errors import PreflightError, StageError, UsageError
 from qhub.runner.destroy import destroy_stages
 from qhub.runner.folder import Folder, write
 from qhub.runner.graph import walk
@@ -92,8 +92,14 @@ def preflight(config: Config, folder: Folder, selection: Selection = WHOLE) -> N
     Raises:
         PreflightError: It can't; the message lists all that stands in the way.
     """
+    found: list[PreflightError] = []
     for stage in selection.pick(select(config)):
-        stage.preflight(config, folder.root)
+        try:
+            stage.preflight(config, folder.root)
+        except PreflightError as error:
+            found.append(error)
+    if found:
+        raise PreflightError("\n".join(error.message for error in found), found[0].hint)
 
 
 def _worker(

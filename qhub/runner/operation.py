@@ -144,8 +144,10 @@ class Operation(Deployment):
             message = work(steps)
         except QhubError as error:
             failure = steps.failure(error)
-            interrupted = isinstance(error, Interrupted)
-            steps.say("interrupted" if interrupted else failure.message, Status.FAILED)
+            steps.say(
+                failure.cause if isinstance(failure, StageError) else failure.message,
+                Status.FAILED,
+            )
             raise failure from error
         steps.say(message, Status.DONE)
 

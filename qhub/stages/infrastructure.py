@@ -15,6 +15,9 @@ from qhub.local.facts import Machine
 from qhub.local.settings import MachineSettings
 from qhub.stages.base import Stage
 
+FACTS = Path(".qhub/machine.json")
+"""Where the local module writes what it made, below the deployment's folder."""
+
 GONE = "the record of what was made is gone"
 ADDRESSES = (
     "terraform_data.machine",
@@ -82,7 +85,7 @@ class LocalInfrastructure(Stage[MachineSettings, LocalOutputs]):
     def preflight(self, config: Config, folder: Path) -> None:
         from qhub.local.machine import preflight
 
-        preflight(self.inputs(config), folder / ".qhub" / "machine.json")
+        preflight(self.inputs(config), folder / FACTS)
 
     def check(self, outputs: LocalOutputs) -> None:
         for address, reason in self.drift(outputs).items():

@@ -11,11 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field
 import qhub.hub
 from qhub.config import Config, SecretRef
 from qhub.config.profiles import JupyterLabProfile
-from qhub.errors import StageError
+from qhub.errors import PreflightError, StageError
 from qhub.local.facts import Machine
 from qhub.local.settings import HubSettings
 from qhub.stages.base import Address, Process, Stage
-from qhub.stages.infrastructure import GONE, LocalInfrastructure
+from qhub.stages.infrastructure import FACTS, GONE, LocalInfrastructure
 
 
 def hub_settings(config: Config) -> HubSettings:
@@ -104,8 +104,13 @@ class LocalJupyterHub(Stage[HubSettings, LocalOutputs]):
 
     def preflight(self, config: Config, folder: Path) -> None:
         from qhub.local import accounts
+        from qhub.local.machine import resolve
 
-        accounts.preflight(self.inputs(config), Machine.load(folder / ".qhub" / "machine.json"))
+        try:
+            machine = resolve(LocalInfrastructure().inputs(config), folder / FACTS)
+        except PreflightError:
+            return  # 02-infrastructure has said it
+        accounts.preflight(self.inputs(config), machine)
 
     def check(self, outputs: LocalOutputs) -> None:
         for address, reason in self.drift(outputs).items():

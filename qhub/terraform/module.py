@@ -135,7 +135,7 @@ class Module:
             output.unlink(missing_ok=True)
             errors.unlink(missing_ok=True)
         if self.stop.is_set() and process.returncode != 0:
-            raise Interrupted(f"interrupted in {self.folder.name}; run it again to go on")
+            raise Interrupted("interrupted")
         return process.returncode
 
     def _start(
