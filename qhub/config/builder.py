@@ -16,8 +16,9 @@ from ruamel.yaml.events import (
     MappingStartEvent,
     ScalarEvent,
 )
+from ruamel.yaml.reader import ReaderError
 
-from qhub.config.document import DEEPEST, MOST_VALUES, Document, Key, Place
+from qhub.config.document import DEEPEST, MOST_VALUES, Document, Key, Place, place_of
 from qhub.config.nearest import did_you_mean
 
 
@@ -26,6 +27,9 @@ class _Marker:
 
 
 _NO_KEY, _MERGE, _SKIPPED = _Marker(), _Marker(), _Marker()
+
+
+_NOWHERE = Place(0, 0)
 
 
 @dataclass
@@ -45,22 +49,24 @@ class _Frame:
     anchor: _Anchor | None
     size: int = 1
     key: Any = _NO_KEY
-    key_place: Place = Place(0, 0)
+    key_place: Place = field(default=_NOWHERE)
     merges: list[tuple[Any, Place]] = field(default_factory=list)
 
 
-class _Stop(Exception):
+class _StopError(Exception):
     """Nothing more is to be had from this file."""
 
 
 def build(text: str, document: Document) -> None:
     """Fills `document` with what `text` says."""
-    builder = _Builder(document)
+    builder = _Builder(document, text)
     try:
         for event in YAML(typ="safe", pure=True, plug_ins=[]).parse(text):
             builder.take(event)
-    except _Stop:
+    except _StopError:
         pass
+    except ReaderError as error:
+        builder.unprintable(error)
     except MarkedYAMLError as error:
         builder.failed(error)
     except Exception as error:  # malformed directives and escapes end in plain ones here and there
@@ -74,14 +80,16 @@ def build(text: str, document: Document) -> None:
 
 
 class _Builder:
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, text: str) -> None:
         self.document = document
+        self.text = text
         self.frames: list[_Frame] = []
         self.anchors: dict[str, _Anchor] = {}
         self.last = Place(1, 1)
         self.documents = 0
         self.total = 0
         self.broken = False
+        self.repeated: list[tuple[Place, Place]] = []
 
     def take(self, event: Any) -> None:
         mark = event.start_mark
@@ -98,7 +106,7 @@ class _Builder:
             self.documents += 1
             if self.documents > 1:
                 self._problem(place, "a second YAML document starts here", "keep one of them")
-                raise _Stop
+                raise _StopError
 
     def finish(self) -> None:
         """What can be said once everything is read: it has to be a mapping with something in it."""
@@ -114,6 +122,12 @@ class _Builder:
             message = f"this is {kind}; a configuration consists of `key: value` lines"
             self._problem(document.place(()), message, _START)
         document.data = None
+
+    def unprintable(self, error: ReaderError) -> None:
+        """A control character, which YAML does not allow even in quotes."""
+        message = f"the character U+{error.character:04X} is not allowed in YAML"
+        self._problem(place_of(self.text, error.position), message, "delete it")
+        self.broken = True
 
     def failed(self, error: MarkedYAMLError) -> None:
         """The parser could not go on."""
@@ -193,7 +207,11 @@ class _Builder:
             self._problem(place, f"a key has to be text, this is {shown}", f"quote it: '{text}'")
         first = frame.places.get(text)
         if first:
-            for here, other in ((first[0], place), (place, first[0])):
+            both = [(place, first[0])]
+            if first not in self.repeated:
+                self.repeated.append(first)
+                both.append((first[0], place))
+            for here, other in both:
                 message = f"`{text}` is set twice; the other one is in line {other.line}"
                 self._problem(here, message, "keep one of them")
             frame.key = _SKIPPED
@@ -273,7 +291,7 @@ class _Builder:
         self._problem(place, message, "is this the right file?")
         self.broken = True
         self.document.data = None
-        raise _Stop
+        raise _StopError
 
 
 _AS_KEY = Place(-1, -1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -72,12 +73,13 @@ def _examined(document: Document, folder: Path) -> Report:
     if not isinstance(document.data, dict):
         return Report(None, _sorted(document.problems))
     config: Config | None = None
+    _build()
     problems = list(document.problems)
     said = {(problem.line, problem.column) for problem in problems}
     more: list[Problem] = []
     try:
         config = Config.model_validate(document.data, context={"folder": folder})
-        config.attach(document)
+        config.attach(document, folder)
     except ValidationError as error:
         more = explain(error, Config, document)
     except Exception as error:  # a fault of ours must not become a traceback of theirs
@@ -87,6 +89,22 @@ def _examined(document: Document, folder: Path) -> Report:
     # What the reader complained of already would only be said twice.
     problems += [problem for problem in more if (problem.line, problem.column) not in said]
     return Report(None if problems else config, _sorted(problems))
+
+
+def _build() -> None:
+    """Builds the models' validator once, without the search for plugins.
+
+    pydantic would look through every installed package, which takes as long as all else here.
+    """
+    if not Config.__pydantic_complete__:
+        before = os.environ.get("PYDANTIC_DISABLE_PLUGINS")
+        os.environ["PYDANTIC_DISABLE_PLUGINS"] = "1"
+        try:
+            Config.model_rebuild()
+        finally:
+            del os.environ["PYDANTIC_DISABLE_PLUGINS"]
+            if before is not None:
+                os.environ["PYDANTIC_DISABLE_PLUGINS"] = before
 
 
 def _sorted(problems: list[Problem]) -> list[Problem]:

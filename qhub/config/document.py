@@ -121,7 +121,7 @@ def read(path: Path, shown: str | None = None) -> Document:
     try:
         raw = _bytes(path)
         text = _decoded(raw)
-    except _Unreadable as error:
+    except _UnreadableError as error:
         document.lines = error.lines
         document.problems.append(document.problem_at(error.place, error.message, error.hint))
         return document
@@ -133,17 +133,11 @@ def parse(text: str, file: str) -> Document:
     from qhub.config.builder import build
 
     document = Document(file, lines=re.split(r"\r\n|\n|\r", text))
-    control = _CONTROL.search(text)
-    if control:
-        place = _place_of(text, control.start())
-        message = f"the character U+{ord(control[0]):04X} is not allowed in YAML"
-        document.problems.append(document.problem_at(place, message, "delete it"))
-        return document
     build(text, document)
     return document
 
 
-class _Unreadable(Exception):
+class _UnreadableError(Exception):
     def __init__(
         self, message: str, hint: str, place: Place | None = None, lines: list[str] | None = None
     ) -> None:
@@ -151,42 +145,39 @@ class _Unreadable(Exception):
         self.place = place or Place(0, 0)
 
 
-# What YAML calls not printable; a lone surrogate can't come out of UTF-8.
-_CONTROL = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-
 def _bytes(path: Path) -> bytes:
     try:
         # O_NONBLOCK: opening a FIFO that nobody writes to must not hang.
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as file:
             status = os.fstat(file.fileno())
             if stat.S_ISDIR(status.st_mode):
-                raise _Unreadable("this is a directory", "name the file: -c FILE")
+                raise _UnreadableError("this is a directory", "name the file: -c FILE")
             if not stat.S_ISREG(status.st_mode):
-                raise _Unreadable("this is not a regular file", "name a YAML file: -c FILE")
+                raise _UnreadableError("this is not a regular file", "name a YAML file: -c FILE")
             raw = file.read(LARGEST_FILE + 1)
     except FileNotFoundError:
         hint = "`qhub init` writes one; -c FILE names another"
-        raise _Unreadable("there is no such file", hint) from None
+        raise _UnreadableError("there is no such file", hint) from None
     except IsADirectoryError:
-        raise _Unreadable("this is a directory", "name the file: -c FILE") from None
+        raise _UnreadableError("this is a directory", "name the file: -c FILE") from None
     except PermissionError:
         hint = "check its permissions: ls -l shows them"
-        raise _Unreadable("you may not read this file", hint) from None
+        raise _UnreadableError("you may not read this file", hint) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise _Unreadable(f"the file can't be read: {reason}", "check the path") from None
+        raise _UnreadableError(f"the file can't be read: {reason}", "check the path") from None
     if len(raw) > LARGEST_FILE:
         limit = LARGEST_FILE // 1024 // 1024
-        raise _Unreadable(f"the file is larger than {limit} MB", "is this the right file?")
+        raise _UnreadableError(f"the file is larger than {limit} MB", "is this the right file?")
     return raw
 
 
 def _decoded(raw: bytes) -> str:
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise _Unreadable("the file is UTF-16 text", "save it as UTF-8")
+        raise _UnreadableError("the file is UTF-16 text", "save it as UTF-8")
     if b"\0" in raw:
-        raise _Unreadable("the file is binary: it holds NUL bytes", "is this the right file?")
+        raise _UnreadableError("the file is binary: it holds NUL bytes", "is this the right file?")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -194,10 +185,11 @@ def _decoded(raw: bytes) -> str:
         after = error.object[error.start : error.start + 40].decode("utf-8", "replace")
         message = f"the byte 0x{error.object[error.start]:02X} is not UTF-8 text"
         lines = re.split(r"\r\n|\n|\r", before + after)
-        place = _place_of(before, len(before))
-        raise _Unreadable(message, "save the file as UTF-8", place, lines) from None
+        place = place_of(before, len(before))
+        raise _UnreadableError(message, "save the file as UTF-8", place, lines) from None
 
 
-def _place_of(text: str, index: int) -> Place:
+def place_of(text: str, index: int) -> Place:
+    """The place of the character at `index`."""
     lines = re.split(r"\r\n|\n|\r", text[:index])
     return Place(len(lines), len(lines[-1]) + 1)

@@ -71,7 +71,7 @@ def _words(
 ) -> tuple[str, str | None, KeyPath]:
     """Message, hint and place of one error."""
     kind, context = item["type"], item.get("ctx", {})
-    name = next((f"`{key}`" for key in reversed(path) if isinstance(key, str)), "the file")
+    name = _named(path)
     value = document.value(path)
     if kind == "wrong":
         return context["message"], context["hint"] or None, path
@@ -96,14 +96,18 @@ def _words(
     return (*_wrong_type(kind, name, value, document.text(path), context), path)
 
 
+def _named(path: KeyPath) -> str:
+    if path and isinstance(path[-1], int):
+        return f"item {path[-1] + 1} of {_named(path[:-1])}"
+    return f"`{path[-1]}`" if path else "the file"
+
+
 def _missing(path: KeyPath, model: type[BaseModel], document: Document) -> tuple[str, str | None]:
     field = _fields(path[:-1], model, document).get(str(path[-1]))
     hint = field.description if field else None
     if len(path) == 1:
         return f"`{path[-1]}` is missing", hint
-    parent = path[-2]
-    owner = f"`{parent}`" if isinstance(parent, str) else f"item {parent + 1} of `{path[-3]}`"
-    return f"{owner} lacks `{path[-1]}`", hint
+    return f"{_named(path[:-1])} lacks `{path[-1]}`", hint
 
 
 def _unknown(path: KeyPath, model: type[BaseModel], document: Document) -> tuple[str, str | None]:

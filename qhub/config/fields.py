@@ -4,13 +4,11 @@ Each kind is written as text, is checked by one function that says what is wrong
 and carries a pattern for the JSON Schema, so that an editor knows as much as `qhub validate`.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -22,6 +20,14 @@ class Section(BaseModel):
     """A mapping of the file. Unknown keys are errors, types are taken as they are written."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
+
+
+Model = TypeVar("Model", bound=Section)
+
+
+def defaults(section: type[Model]) -> Callable[[], Model]:
+    """Makes a section of nothing but defaults, without the validator that a call would build."""
+    return lambda: cast("Model", section.model_construct())
 
 
 def wrong(message: str, hint: str | None = None) -> PydanticCustomError:
@@ -67,7 +73,6 @@ class Text:
 # --- names -----------------------------------------------------------------------------------
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
-_RESERVED_NAMESPACES = {"default"}
 _BUCKET_PREFIXES = ("xn--", "sthree-", "amzn-s3-", "goog")
 
 
@@ -104,7 +109,7 @@ def _project_name(text: str) -> str:
 
 def _namespace(text: str) -> str:
     _label("a namespace", 15)(text)
-    if text in _RESERVED_NAMESPACES or text.startswith("kube-"):
+    if text == "default" or text.startswith("kube-"):
         raise wrong(f"the namespace `{text}` belongs to Kubernetes itself", "for example `dev`")
     return text
 
@@ -184,7 +189,7 @@ Disk = Annotated[Quantity, Text(disk, _AMOUNT, ("60Gi",))]
 
 
 def cores(value: Any) -> float:
-    """CPU cores as a number: `1.5`, or `"500m"` for half a core."""
+    """CPU cores as a number: `1.5`, or `"500m"` for half a core; 0 for none."""
     number = value
     if isinstance(value, str):
         match = re.fullmatch(r"(\d+)m", value)
@@ -195,11 +200,22 @@ def cores(value: Any) -> float:
     return float(number)
 
 
+def some_cores(value: Any) -> float:
+    """As `cores`, but more than 0."""
+    number = cores(value)
+    if number == 0:
+        raise wrong("nothing runs on 0 CPU cores", "for example `0.5`")
+    return number
+
+
+@dataclass(frozen=True)
 class _Cores:
+    check: Callable[[Any], float]
+
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(cores)
+        return core_schema.no_info_plain_validator_function(self.check)
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
@@ -208,7 +224,8 @@ class _Cores:
         return {"anyOf": [number, {"type": "string", "pattern": r"^\d+m$"}]}
 
 
-Cores = Annotated[float, _Cores()]
+Cores = Annotated[float, _Cores(some_cores)]
+GuaranteedCores = Annotated[float, _Cores(cores)]
 
 # --- images ----------------------------------------------------------------------------------
 

@@ -1,13 +1,12 @@
 """The whole configuration file as one model."""
 
-from __future__ import annotations
-
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, PrivateAttr
 
 from qhub.config.document import Document
-from qhub.config.fields import Domain, Namespace, ProjectName, Section
+from qhub.config.fields import Domain, Namespace, ProjectName, Section, defaults
 from qhub.config.profiles import Environment, Profiles
 from qhub.config.providers import (
     BLOCKS,
@@ -42,12 +41,12 @@ Target = Local | Existing | AmazonWebServices | GoogleCloudPlatform | Azure | Di
 
 def _certificate(data: dict[str, Any]) -> Certificate:
     local = data.get("provider", "local") == "local"
-    return Certificate(type="disabled" if local else "self-signed")
+    return Certificate.model_construct(type="disabled" if local else "self-signed")
 
 
 def _state(data: dict[str, Any]) -> TerraformState:
     here = data.get("provider", "local") in ("local", "existing")
-    return TerraformState(type="local" if here else "remote")
+    return TerraformState.model_construct(type="local" if here else "remote")
 
 
 class Config(Section):
@@ -68,7 +67,7 @@ class Config(Section):
     certificate: Certificate = Field(
         default_factory=_certificate, description="The certificate of that address."
     )
-    dns: Dns = Field(default_factory=Dns, description="The DNS record of that address.")
+    dns: Dns = Field(default_factory=defaults(Dns), description="The DNS record of that address.")
     terraform_state: TerraformState = Field(
         default_factory=_state,
         description="Where Terraform keeps what it made. Default: `local` for the providers local "
@@ -77,9 +76,11 @@ class Config(Section):
     ci_cd: CiCd | None = Field(None, description="Deploying from a Git repository.")
     security: Security = Field(description="Users, groups and the way to log in.")
 
-    local: Local = Field(default_factory=Local, description="Settings of `provider: local`.")
+    local: Local = Field(
+        default_factory=defaults(Local), description="Settings of `provider: local`."
+    )
     existing: Existing = Field(
-        default_factory=Existing, description="Settings of `provider: existing`."
+        default_factory=defaults(Existing), description="Settings of `provider: existing`."
     )
     amazon_web_services: AmazonWebServices | None = Field(
         None, description="Settings of `provider: aws`."
@@ -91,42 +92,55 @@ class Config(Section):
     digital_ocean: DigitalOcean | None = Field(None, description="Settings of `provider: do`.")
 
     profiles: Profiles = Field(
-        default_factory=Profiles, description="Sizes of servers and Dask workers."
+        default_factory=defaults(Profiles), description="Sizes of servers and Dask workers."
     )
     environments: dict[str, Environment] = Field(
         default_factory=dict, description="conda environments, each a kernel."
     )
-    jupyterlab: JupyterLab = Field(default_factory=JupyterLab, description="Users' servers.")
-    jupyterhub: JupyterHub = Field(default_factory=JupyterHub, description="The hub.")
-    theme: Theme = Field(default_factory=Theme, description="Colours and words.")
+    jupyterlab: JupyterLab = Field(
+        default_factory=defaults(JupyterLab), description="Users' servers."
+    )
+    jupyterhub: JupyterHub = Field(default_factory=defaults(JupyterHub), description="The hub.")
+    theme: Theme = Field(default_factory=defaults(Theme), description="Colours and words.")
     default_images: DefaultImages = Field(
-        default_factory=DefaultImages, description="Kubernetes: images that nothing else names."
+        default_factory=defaults(DefaultImages),
+        description="Kubernetes: images that nothing else names.",
     )
     storage: Storage = Field(
-        default_factory=Storage, description="Kubernetes: sizes of the volumes."
+        default_factory=defaults(Storage), description="Kubernetes: sizes of the volumes."
     )
     conda_store: CondaStore = Field(
-        default_factory=CondaStore, description="Where users make environments of their own."
+        default_factory=defaults(CondaStore),
+        description="Where users make environments of their own.",
     )
     monitoring: Monitoring = Field(
-        default_factory=Monitoring, description="Prometheus metrics of the services."
+        default_factory=defaults(Monitoring), description="Prometheus metrics of the services."
     )
-    kubessh: KubeSsh = Field(default_factory=KubeSsh, description="SSH into a user's own server.")
-    jitsi: Jitsi = Field(default_factory=Jitsi, description="Video chat in JupyterLab.")
+    kubessh: KubeSsh = Field(
+        default_factory=defaults(KubeSsh), description="SSH into a user's own server."
+    )
+    jitsi: Jitsi = Field(default_factory=defaults(Jitsi), description="Video chat in JupyterLab.")
     mirror: Mirror = Field(
-        default_factory=Mirror, description="Where a deployment without internet gets its parts."
+        default_factory=defaults(Mirror),
+        description="Where a deployment without internet gets its parts.",
     )
 
     _source: Document | None = PrivateAttr(None)
+    _folder: Path = PrivateAttr(default_factory=Path)
 
     @property
     def source(self) -> Document | None:
         """The file it was read from, to say where something stands; None if it was made in code."""
         return self._source
 
-    def attach(self, source: Document) -> None:
+    @property
+    def folder(self) -> Path:
+        """Where relative paths in the file start: the folder that it lies in."""
+        return self._folder
+
+    def attach(self, source: Document, folder: Path) -> None:
         """Remember the file it was read from."""
-        self._source = source
+        self._source, self._folder = source, folder
 
     @property
     def target(self) -> Target:

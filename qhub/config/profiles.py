@@ -1,15 +1,14 @@
 """What users can start: `profiles` and `environments` of the file."""
 
-from __future__ import annotations
-
 import re
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from qhub.config.fields import (
     Cores,
     GroupName,
+    GuaranteedCores,
     ImageName,
     Memory,
     Quantity,
@@ -27,7 +26,7 @@ class KubeSpawnerOverride(Section):
     """The size of a server. The name is KubeSpawner's; the local target reads it too."""
 
     cpu_limit: Cores = Field(description="CPU cores that a server can use at most.")
-    cpu_guarantee: Cores = Field(
+    cpu_guarantee: GuaranteedCores = Field(
         default_factory=lambda data: data.get("cpu_limit", 0.0),
         description="CPU cores that are kept free for it. Default: the limit.",
     )
@@ -76,7 +75,7 @@ class DaskWorkerProfile(Section):
     """A size of Dask worker that users choose when they start a cluster."""
 
     worker_cores_limit: Cores = Field(description="CPU cores that a worker can use at most.")
-    worker_cores: Cores = Field(description="CPU cores that are kept free for it.")
+    worker_cores: GuaranteedCores = Field(description="CPU cores that are kept free for it.")
     worker_memory_limit: Memory = Field(description="Memory that a worker can use at most.")
     worker_memory: Memory = Field(description="Memory that is kept free for it.")
     worker_threads: int = Field(1, ge=1, description="Threads of a worker.")
@@ -87,43 +86,37 @@ class DaskWorkerProfile(Section):
     groups: list[GroupName] | None = Field(None, description="Only these groups can choose it.")
 
 
-def _size(cpu: float, guaranteed: float, limit: str, least: str) -> KubeSpawnerOverride:
+def _size(cpu: float, memory_limit: str) -> KubeSpawnerOverride:
+    """Half of it is kept free."""
+    limit = memory(memory_limit)
+    half = Quantity(f"{limit.bytes // 2**31}G", limit.bytes // 2)
     return KubeSpawnerOverride.model_construct(
-        cpu_limit=cpu,
-        cpu_guarantee=guaranteed,
-        mem_limit=memory(limit),
-        mem_guarantee=memory(least),
-        image=None,
-        environment={},
-        node_selector={},
-        extra_resource_limits={},
+        cpu_limit=cpu, cpu_guarantee=cpu / 2, mem_limit=limit, mem_guarantee=half
     )
 
 
 def _servers() -> list[JupyterLabProfile]:
     return [
-        JupyterLabProfile(
+        JupyterLabProfile.model_construct(
             display_name="Small",
             description="1 CPU, 2 GB of memory",
             default=True,
-            kubespawner_override=_size(1, 0.5, "2G", "1G"),
+            kubespawner_override=_size(1.0, "2G"),
         ),
-        JupyterLabProfile(
+        JupyterLabProfile.model_construct(
             display_name="High memory",
             description="2 CPUs, 8 GB of memory",
-            kubespawner_override=_size(2, 1, "8G", "4G"),
+            kubespawner_override=_size(2.0, "8G"),
         ),
     ]
 
 
 def _workers() -> dict[str, DaskWorkerProfile]:
-    size: dict[str, Any] = {"worker_cores_limit": 1.0, "worker_cores": 1.0}
-    amount: dict[str, Quantity] = {
-        "worker_memory_limit": memory("2G"),
-        "worker_memory": memory("2G"),
-    }
     small = DaskWorkerProfile.model_construct(
-        **size, **amount, worker_threads=1, image=None, users=None, groups=None
+        worker_cores_limit=1.0,
+        worker_cores=1.0,
+        worker_memory_limit=memory("2G"),
+        worker_memory=memory("2G"),
     )
     return {"Small Worker": small}
 
@@ -163,6 +156,16 @@ class PipDependencies(Section):
     pip: list[Title] = Field(description="Requirements, as pip reads them.")
 
 
+def _kind_of_dependency(value: Any) -> str:
+    return "pip" if isinstance(value, dict | PipDependencies) else "conda"
+
+
+Dependency = Annotated[
+    Annotated[Title, Tag("conda")] | Annotated[PipDependencies, Tag("pip")],
+    Discriminator(_kind_of_dependency),
+]
+
+
 class Environment(Section):
     """A conda environment, which every user gets as a kernel."""
 
@@ -170,7 +173,7 @@ class Environment(Section):
     channels: list[Title] = Field(
         default_factory=lambda: ["conda-forge"], description="Where conda packages come from."
     )
-    dependencies: list[Title | PipDependencies] = Field(
+    dependencies: list[Dependency] = Field(
         min_length=1, description="conda packages, and `pip:` with a list of pip's."
     )
     groups: list[GroupName] | None = Field(None, description="Only these groups see it.")

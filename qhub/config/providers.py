@@ -1,7 +1,5 @@
 """Where it runs: one model for the block of each provider."""
 
-from __future__ import annotations
-
 import re
 from typing import Annotated, Any, Literal
 
@@ -66,10 +64,14 @@ class NodeSelector(Section):
     value: str = Field(description="For example `linux`.")
 
 
-def _linux() -> dict[str, NodeSelector]:
+Purpose = Literal["general", "user", "worker"]
+_PURPOSES: tuple[Purpose, ...] = ("general", "user", "worker")
+
+
+def _linux() -> dict[Purpose, NodeSelector]:
     return {
-        name: NodeSelector(key="kubernetes.io/os", value="linux")
-        for name in ("general", "user", "worker")
+        name: NodeSelector.model_construct(key="kubernetes.io/os", value="linux")
+        for name in _PURPOSES
     }
 
 
@@ -79,7 +81,7 @@ class Existing(Section):
     kube_context: Title | None = Field(
         None, description="Context of the kubeconfig. Default: the current one."
     )
-    node_selectors: dict[Literal["general", "user", "worker"], NodeSelector] = Field(
+    node_selectors: dict[Purpose, NodeSelector] = Field(
         default_factory=_linux, description="Nodes for services, user servers and Dask workers."
     )
 
@@ -144,7 +146,7 @@ class DigitalOceanNodeGroup(NodeGroup):
 
 def _groups(kind: type[Any], **sizes: tuple[str, int, int]) -> dict[str, Any]:
     return {
-        name: kind(instance=instance, min_nodes=least, max_nodes=most)
+        name: kind.model_construct(instance=instance, min_nodes=least, max_nodes=most)
         for name, (instance, least, most) in sizes.items()
     }
 

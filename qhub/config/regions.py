@@ -1,4 +1,4 @@
-"""The regions of the clouds, as of November 2026. Data only: a misspelt one suggests the nearest."""
+"""The regions of the clouds, as of November 2026. Data only."""
 
 from __future__ import annotations
 

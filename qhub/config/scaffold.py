@@ -65,7 +65,7 @@ def _careful(text: str) -> str:
 def _head(answers: Answers) -> str:
     lines = [
         f"# yaml-language-server: $schema={SCHEMA_FILE}",
-        "# Every setting: qhub-config.example.yaml. Check it: qhub validate. Apply it: qhub deploy.",
+        "# Every setting: qhub-config.example.yaml. Check: qhub validate. Apply: qhub deploy.",
         f"project_name: {_plain(answers.project)}",
     ]
     if answers.namespace:
@@ -184,7 +184,7 @@ def _security(answers: Answers) -> str:
 
 _PROFILES = dedent("""\
     profiles:
-      jupyterlab:   # sizes of server to choose from; G is 1024³ bytes
+      jupyterlab:   # sizes of server to choose from; G is 2^30 bytes
         - display_name: Small
           description: 1 CPU, 2 GB of memory
           default: true

@@ -1,7 +1,5 @@
 """References to secrets: the file never holds one in plain text."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,7 @@ class SecretRef(Section):
     _folder: Path = PrivateAttr(default_factory=Path)
 
     @model_validator(mode="after")
-    def _exactly_one(self) -> SecretRef:
+    def _exactly_one(self) -> "SecretRef":
         if (self.env is None) == (self.file is None):
             raise wrong("a secret is either `{env: NAME}` or `{file: PATH}`")
         return self

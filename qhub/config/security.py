@@ -1,13 +1,20 @@
 """Who may log in, and how: `security` of the file."""
 
-from __future__ import annotations
-
 import re
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from qhub.config.fields import GroupName, Section, Text, Title, Url, UserName, wrong
+from qhub.config.fields import (
+    GroupName,
+    Section,
+    Text,
+    Title,
+    Url,
+    UserName,
+    defaults,
+    wrong,
+)
 from qhub.config.secrets import SecretRef
 
 _HASH = re.compile(
@@ -18,6 +25,8 @@ _HASH = re.compile(
 
 def _password_hash(text: str) -> str:
     # The message never repeats what was written: it may be somebody's password.
+    if text.startswith("$argon2id$") and not _HASH.fullmatch(text):
+        raise wrong("this hash is cut off", "put it in quotes: within `{…}` a comma ends it")
     if not _HASH.fullmatch(text):
         raise wrong(
             "a password is stored as a hash (argon2id or bcrypt), never as plain text",
@@ -126,7 +135,7 @@ class CustomAuthentication(Section):
     authentication_class: Annotated[str, Text(_class_path)] = Field(
         description="Importable name of the class, `package.module.Class`."
     )
-    config: dict[str, Any] = Field(
+    config: dict[str, Annotated[SecretRef | Any, Field(union_mode="left_to_right")]] = Field(
         default_factory=dict,
         description="Its traits. Secrets are `{env: NAME}` or `{file: PATH}` here too.",
     )
@@ -142,7 +151,7 @@ class Security(Section):
     """Users, groups and the way to log in."""
 
     authentication: Authentication = Field(
-        default_factory=PasswordAuthentication, description="How users log in."
+        default_factory=defaults(PasswordAuthentication), description="How users log in."
     )
     users: dict[UserName, User] = Field(
         default_factory=dict, description="Only these may log in; the key is the login name."

@@ -1,7 +1,5 @@
 """How it is reached and what runs beside JupyterHub: the smaller sections of the file."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -12,6 +10,7 @@ from qhub.config.fields import (
     Disk,
     Domain,
     Email,
+    GuaranteedCores,
     ImageName,
     Memory,
     NodeGroupName,
@@ -19,10 +18,12 @@ from qhub.config.fields import (
     Section,
     Title,
     Url,
+    defaults,
     disk,
 )
 
-Minutes = Annotated[int, Field(ge=1, le=525_600)]
+Interval = Annotated[int, Field(ge=1, le=525_600)]
+Timeout = Annotated[int, Field(ge=0, le=525_600)]
 CertificateType = Literal["lets-encrypt", "self-signed", "existing", "disabled"]
 
 
@@ -114,8 +115,12 @@ class JupyterHubTheme(Section):
     hub_title: str = Field("QHub", description="Title of the pages.")
     hub_subtitle: str = Field("", description="Line below it.")
     welcome: str = Field("Welcome. Sign in to start JupyterLab.", description="Text to log in by.")
-    logo: Title | None = Field(None, description="Web address of the logo. Default: QHub's.")
-    favicon: Title | None = Field(None, description="Web address of the icon. Default: QHub's.")
+    logo: Title | None = Field(
+        None, description="Web address or file of the logo. Default: QHub's."
+    )
+    favicon: Title | None = Field(
+        None, description="Web address or file of the icon. Default: QHub's."
+    )
     primary_color: Color = Field("#4f4173", description="Colour of bars and buttons.")
     secondary_color: Color = Field("#957da6", description="Colour of secondary buttons.")
     accent_color: Color = Field("#32C574", description="Colour that draws the eye.")
@@ -128,7 +133,7 @@ class Theme(Section):
     """Colours and words."""
 
     jupyterhub: JupyterHubTheme = Field(
-        default_factory=JupyterHubTheme, description="The hub's pages."
+        default_factory=defaults(JupyterHubTheme), description="The hub's pages."
     )
 
 
@@ -136,7 +141,7 @@ class WorkerResources(Section):
     """The size of a conda-store worker."""
 
     cpu_limit: Cores = Field(2.0, description="CPU cores that it can use at most.")
-    cpu_guarantee: Cores = Field(1.0, description="CPU cores that are kept free for it.")
+    cpu_guarantee: GuaranteedCores = Field(1.0, description="CPU cores that are kept free for it.")
     mem_limit: Memory = Field(
         default_factory=lambda: Quantity("6Gi", 6 * 1024**3), description="Memory at most."
     )
@@ -150,7 +155,7 @@ class CondaStoreWorker(Section):
 
     max_workers: int = Field(2, ge=1, le=100, description="Environments built at a time.")
     resources: WorkerResources = Field(
-        default_factory=WorkerResources, description="Kubernetes: size of a worker."
+        default_factory=defaults(WorkerResources), description="Kubernetes: size of a worker."
     )
 
 
@@ -164,30 +169,32 @@ class CondaStore(Section):
         "global", description="Namespace of the environments of this file."
     )
     worker: CondaStoreWorker = Field(
-        default_factory=CondaStoreWorker, description="The program that builds them."
+        default_factory=defaults(CondaStoreWorker), description="The program that builds them."
     )
 
 
 class IdleCuller(Section):
-    """Stops what nobody uses. All times are minutes."""
+    """Stops what nobody uses. All times are minutes; 0 is never."""
 
-    server_shutdown_no_activity_timeout: Minutes = Field(
+    server_shutdown_no_activity_timeout: Timeout = Field(
         30, description="A server stops after this long without kernels or terminals."
     )
-    kernel_cull_idle_timeout: Minutes = Field(15, description="A kernel stops after this long.")
-    kernel_cull_interval: Minutes = Field(5, description="How often kernels are looked at.")
+    kernel_cull_idle_timeout: Timeout = Field(15, description="A kernel stops after this long.")
+    kernel_cull_interval: Interval = Field(5, description="How often kernels are looked at.")
     kernel_cull_connected: bool = Field(True, description="Also kernels that a page shows.")
     kernel_cull_busy: bool = Field(False, description="Also kernels that compute.")
-    terminal_cull_inactive_timeout: Minutes = Field(
+    terminal_cull_inactive_timeout: Timeout = Field(
         15, description="A terminal closes after this long."
     )
-    terminal_cull_interval: Minutes = Field(5, description="How often terminals are looked at.")
+    terminal_cull_interval: Interval = Field(5, description="How often terminals are looked at.")
 
 
 class JupyterLab(Section):
     """Users' servers."""
 
-    idle_culler: IdleCuller = Field(default_factory=IdleCuller, description="Stops idle ones.")
+    idle_culler: IdleCuller = Field(
+        default_factory=defaults(IdleCuller), description="Stops idle ones."
+    )
 
 
 class JupyterHub(Section):

@@ -155,7 +155,7 @@ def _replace(path: Path, text: str, mode: int) -> None:
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
-            with open(handle, "w", encoding="utf-8") as file:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
                 file.write(text)
                 os.fchmod(file.fileno(), mode)
             os.replace(name, path)  # noqa: PTH105 - the temporary name is text

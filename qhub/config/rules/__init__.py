@@ -25,6 +25,7 @@ RULES: list[Callable[[Look], Iterator[Finding]]] = [
     people.groups_exist,
     people.users_exist,
     people.passwords,
+    people.plain_secrets,
     sizes.profiles,
     sizes.guarantees,
     sizes.environments,

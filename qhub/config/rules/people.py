@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from qhub.config.document import KeyPath
@@ -12,7 +13,7 @@ _SUGGESTIONS = 100  # comparing thousands of names with thousands of others take
 
 
 def ids(look: Look) -> Iterator[Finding]:
-    """uids and gids are unique, and none is `nobody`."""
+    """Numbers of users and groups are unique, and none is `nobody`."""
     for section, key in (("users", "uid"), ("groups", "gid")):
         owners: dict[int, KeyPath] = {}
         for path, item in look.sections("security", section):
@@ -98,6 +99,20 @@ def passwords(look: Look) -> Iterator[Finding]:
             message = f"`{path[-1]}` has no `password`, so nobody can log in as `{path[-1]}`"
             hint = "`qhub hash-password` makes a hash; {env: NAME} or {file: PATH} refer to one"
             yield Finding(path, message, hint, key=True)
+
+
+_SECRET = re.compile(r"(?i)(secret|password|token|_key)$")
+
+
+def plain_secrets(look: Look) -> Iterator[Finding]:
+    """Secrets of a custom authenticator are references, too."""
+    where = ("security", "authentication", "config")
+    if look.value("security", "authentication", "type") != "custom":
+        return
+    for key, value in look.mapping(*where).items():
+        if isinstance(value, str) and _SECRET.search(key):
+            message = f"`{key}` is a secret, and secrets don't belong in this file"
+            yield Finding((*where, key), message, "refer to it: {env: NAME} or {file: PATH}")
 
 
 def _near_password(user: dict[str, object]) -> bool:
