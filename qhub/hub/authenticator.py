@@ -4,7 +4,7 @@
 authenticator (GitHub, Auth0, …) keep to the same people, with the same groups and admins.
 """
 
-# mypy: ignore-missing-imports, allow-subclassing-any, allow-untyped-decorators
+# mypy: disable-error-code="import-not-found, misc, untyped-decorator, no-any-return"
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class PasswordAuthenticator(Authenticator):
 def listed(base: type[Any]) -> type[Any]:
     """An authenticator that keeps to the people of the settings, on top of any other."""
 
-    class Listed(base):  # type: ignore[misc]
+    class Listed(base):
         people = Dict(help="the users of the settings").tag(config=True)
 
         def check_allowed(self, username: str, auth_model: Any = None) -> bool:

@@ -30,7 +30,7 @@ def cpus_for(limit: float | None) -> set[int] | None:
     count = max(1, math.ceil(limit))
     if count >= len(present):
         return None
-    return set(random.sample(present, count))  # noqa: S311
+    return set(random.sample(present, count))
 
 
 def bound(memory: int | None, cpus: set[int] | None) -> None:

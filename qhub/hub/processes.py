@@ -5,7 +5,7 @@ wrote. Supervisor runs the hub, the proxy and the culler: the hub starts and end
 that people's servers outlive a restart of any.
 """
 
-# mypy: ignore-missing-imports
+# mypy: disable-error-code="import-not-found, misc, untyped-decorator, no-any-return"
 
 from __future__ import annotations
 
@@ -111,7 +111,6 @@ def _server_arguments(culling: dict[str, Any], unix: bool) -> list[str]:
         f"{terminals}.cull_inactive_timeout={culling['terminal_cull_inactive_timeout'] * 60}",
         f"{terminals}.cull_interval={culling['terminal_cull_interval'] * 60}",
         "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
-        "--LabApp.news_url=None",
         "--LabApp.extension_manager=readonly",
         # Another Unix user can read what a kernel prints from a TCP port, not from this socket.
         *(["--KernelManager.transport=ipc"] if unix else []),

@@ -1,6 +1,6 @@
 """A server a person as a process of this machine, within the limits of the profile they chose."""
 
-# mypy: ignore-missing-imports, allow-subclassing-any, allow-untyped-decorators
+# mypy: disable-error-code="import-not-found, misc, untyped-decorator, no-any-return"
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ class ProcessSpawner(LocalProcessSpawner):
     python = Unicode(help="interpreter of people's environment").tag(config=True)
     unix = AnyTrait(False, help="whether each person is a Unix user").tag(config=True)
     profiles: Profiles
+    user_options: dict[str, Any]
     started = Unicode(help="when the process was started; tells it from a later one's number")
 
     @default("options_form")
@@ -93,14 +94,14 @@ class ProcessSpawner(LocalProcessSpawner):
         enforced = cgroup is not None and cgroup.limit(profile)
         prepare = self._prepare(cgroup if enforced else None, profile)
         with self._log() as log:
-            self.proc = subprocess.Popen(  # noqa: S603
+            self.proc = subprocess.Popen(
                 command,
                 env=self.get_env(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=prepare,  # noqa: PLW1509
+                preexec_fn=prepare,
             )
         self.pid = self.proc.pid
         self.started = start_time(self.pid)

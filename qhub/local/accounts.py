@@ -16,17 +16,14 @@ import re
 import stat
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from qhub.errors import LocalError, PreflightError
-from qhub.local import owned
+from qhub.local import system
 from qhub.local.facts import Machine
 from qhub.local.files import ensure_folder, write_private
 from qhub.local.settings import HubSettings, User
-
-if TYPE_CHECKING:
-    import psutil
 
 PREFIX = "qhub-"
 NAME = re.compile(r"[a-z0-9_][a-z0-9_.-]{0,26}")
@@ -199,7 +196,7 @@ def remove(machine: Machine, users: Sequence[str], groups: Sequence[str]) -> Non
     for name in users:
         if name in ours:
             uid = ours[name].pw_uid
-            owned.end(lambda uid=uid: processes_of(uid))  # type: ignore[misc]
+            system.end(partial(system.of_user, uid))
             _run("userdel", account(name))
     known = our_groups(machine)
     for name in groups:
@@ -209,18 +206,6 @@ def remove(machine: Machine, users: Sequence[str], groups: Sequence[str]) -> Non
             del known[name]
     if machine.private.is_dir():
         write_private(_groups_file(machine), json.dumps(known, indent=1) + "\n")
-
-
-def processes_of(uid: int) -> Iterator[psutil.Process]:
-    """Every process of a Unix user."""
-    import psutil
-
-    for process in psutil.process_iter():
-        try:
-            if uid in process.uids():
-                yield process
-        except psutil.Error:
-            continue
 
 
 def ensure_homes(machine: Machine, users: Mapping[str, User], gids: Mapping[str, int]) -> None:

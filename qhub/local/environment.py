@@ -17,16 +17,26 @@ from collections.abc import Callable
 from pathlib import Path
 
 from qhub.errors import LocalError
+from qhub.local import system
 from qhub.local.facts import Machine
 from qhub.local.files import write_private
 
-_FORMAT = "1"
+_FORMAT = "2"
 _TITLES = {"hub": "JupyterHub", "user": "JupyterLab"}
 _SMOKE = {
     "hub": "import argon2, bcrypt, cryptography, jupyterhub, sqlalchemy, supervisor, tornado",
     "user": "import ipykernel, jupyter_server, jupyterhub, jupyterlab, tornado, zmq",
 }
 _NOBODY = 65534
+_FILES = {
+    # Else JupyterLab greets each person by asking whether it may fetch news.
+    "user": {
+        "share/jupyter/lab/settings/overrides.json": (
+            '{"@jupyterlab/apputils-extension:notification":'
+            ' {"fetchNews": "false", "checkForUpdates": false}}\n'
+        )
+    }
+}
 
 
 def _folder(machine: Machine, name: str, requirements: str) -> Path:
@@ -75,17 +85,20 @@ def _build(machine: Machine, name: str, folder: Path, requirements: Path) -> Non
 
     uv = find_uv_bin()
     python = folder / "bin" / "python"
+    install = [uv, "pip", "install", "--python", str(python)]
     log = machine.logs / f"environment-{name}.log"
     shutil.rmtree(folder, ignore_errors=True)
     with log.open("w", encoding="utf-8") as output:
         log.chmod(0o600)
         steps = [
             [uv, "venv", "--no-project", "--python", str(machine.python), str(folder)],
-            [uv, "pip", "install", "--python", str(python), "--no-deps", "--compile-bytecode"]
-            + ["--requirement", str(requirements)],
+            [*install, "--no-deps", "--compile-bytecode", "--requirement", str(requirements)],
         ]
         for step in steps:
             _run(step, log, output.fileno(), _uv_environment())
+        for path, text in _FILES.get(name, {}).items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text, encoding="utf-8")
         if machine.unix:
             _open_to_all(folder)
         _run([str(python), "-I", "-c", _SMOKE.get(name, "")], log, output.fileno(), {}, machine)
@@ -128,7 +141,7 @@ def _cause(output: str) -> tuple[str, str]:
         )
     if re.search(r"(?i)no space left", output):
         return "the disk is full", "Free some space and deploy again."
-    lines = [line.strip(" ×│╰├─▶") for line in output.splitlines() if line.strip()]
+    lines = [line.strip(" \u00d7│╰├─▶") for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if re.match(r"(?i)error|no solution|\w*Error", line)]
     return (errors or lines or ["uv said nothing"])[-1], "What follows is all in the log."
 
@@ -182,19 +195,10 @@ def _pip_settings() -> dict[str, str]:
     return found
 
 
-def _in_use(folder: Path) -> bool:
-    import psutil
-
-    for process in psutil.process_iter(["cmdline"]):
-        if any(part.startswith(f"{folder}/") for part in process.info["cmdline"] or ()):
-            return True
-    return False
-
-
 def _remove_old(machine: Machine, name: str, current: Path) -> None:
     """Remove folders of earlier requirements, as soon as no process runs from them."""
     for folder in machine.envs.glob(f"{name}-*"):
-        if folder != current and not _in_use(folder):
+        if folder != current and not system.running_from(str(folder)):
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -59,9 +59,9 @@ class HubApi:
             status, _ = self.call("DELETE", path)
             if status in (204, 404):
                 return
-            if status != 202 and status < 500:  # 400: already on its way, or none runs
-                if not self._running(name):
-                    return
+            # 400: already on its way, or none runs
+            if status != 202 and status < 500 and not self._running(name):
+                return
             time.sleep(0.2)
 
     def _running(self, name: str) -> bool:

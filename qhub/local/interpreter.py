@@ -87,7 +87,8 @@ def find_reachable() -> Interpreter | None:
         if not reachable(path):
             continue
         found = probe(path)
-        if found and found.version >= OLDEST and reachable(found.path):
-            if closed_folder(found.prefix / "lib") is None:
-                return found
+        if found is None or found.version < OLDEST:
+            continue
+        if reachable(found.path) and closed_folder(found.prefix / "lib") is None:
+            return found
     return None

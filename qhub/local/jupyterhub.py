@@ -7,20 +7,23 @@ owner was removed, or lost a group that their running processes would still be i
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import http.client
 import json
+import mimetypes
+import re
 import shutil
 import socket
 import ssl
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from qhub.errors import LocalError
-from qhub.local import accounts, credentials, owned, supervisor
+from qhub.local import accounts, credentials, owned, supervisor, system
 from qhub.local.facts import Machine
 from qhub.local.files import ensure_folder, secret, write_private
 from qhub.local.hubapi import HubApi
@@ -30,6 +33,7 @@ from qhub.local.supervisor import Program
 Say = Callable[[str], None]
 PROGRAMS = ("proxy", "hub", "culler")
 HEALTHY_SECONDS = 90.0
+PICTURE_BYTES = 500_000
 _PACKAGE = "qhub_hub"
 
 
@@ -51,7 +55,8 @@ def apply(machine: Machine, settings: HubSettings, code: Path, say: Say) -> None
     write_private(machine.private / "settings.json", json.dumps(effective, indent=1) + "\n")
     write_private(machine.private / "traefik.json", json.dumps(_traefik(machine), indent=1) + "\n")
     say("starting JupyterHub")
-    supervisor.install(machine, programs(machine, settings))
+    wanted = programs(machine, settings)
+    supervisor.install(machine, wanted, of=PROGRAMS)
     wait_healthy(machine)
     people.clean_up()
     say(f"JupyterHub answers on {machine.url}")
@@ -59,7 +64,7 @@ def apply(machine: Machine, settings: HubSettings, code: Path, say: Say) -> None
 
 def _effective(machine: Machine, settings: HubSettings) -> dict[str, Any]:
     """The settings as the hub reads them: secrets resolved, passwords hashed."""
-    known = _known_hashes(machine)
+    known = known_hashes(machine)
     data = settings.model_dump(mode="json")
     for name, user in settings.users.items():
         hashed = credentials.password_hash(
@@ -67,13 +72,31 @@ def _effective(machine: Machine, settings: HubSettings) -> dict[str, Any]:
         )
         data["users"][name].pop("password")
         data["users"][name]["password_hash"] = hashed
+    for key in ("logo", "favicon"):
+        data["theme"][key] = _embedded(machine, f"theme.{key}", data["theme"][key])
     data["authentication"]["config"] = credentials.resolved(
         data["authentication"]["config"], machine.deployment, "authentication"
     )
     return data
 
 
-def _known_hashes(machine: Machine) -> dict[str, str]:
+def _embedded(machine: Machine, what: str, picture: str | None) -> str | None:
+    """A picture as the pages take it: an address as it is, a file as a `data:` address."""
+    if not picture or re.match(r"https?://|data:", picture):
+        return picture
+    path = machine.deployment / Path(picture).expanduser()
+    kind = mimetypes.guess_type(path.name)[0] or ""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise LocalError(f"{what}: {path} can't be read: {error.strerror}") from error
+    if not kind.startswith("image/") or len(content) > PICTURE_BYTES:
+        raise LocalError(f"{what}: {path} is no picture of at most {PICTURE_BYTES // 1000} kB")
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def known_hashes(machine: Machine) -> dict[str, str]:
+    """The password hashes in use; empty before the first deploy."""
     try:
         text = (machine.private / "settings.json").read_text(encoding="utf-8")
         users = json.loads(text)["users"]
@@ -129,26 +152,37 @@ def _traefik(machine: Machine) -> dict[str, Any]:
     }
 
 
-def programs(machine: Machine, settings: HubSettings) -> list[Program]:
-    """What the supervisor is to keep running; what a program reads counts for its revision."""
-    private, python = machine.private, machine.interpreter("hub")
+def read_by(machine: Machine) -> dict[str, list[Path]]:
+    """The files that each program reads when it starts; it is started anew when one changes."""
+    private = machine.private
     certificate = [*certificate_files(machine)] if machine.certificate.type != "disabled" else []
-    traefik = private / "traefik.json"
-    hub = machine.hub / _PACKAGE
+    code = sorted((machine.hub / _PACKAGE).rglob("*"))
+    return {
+        "proxy": [private / "traefik.json", *certificate],
+        "hub": [private / "settings.json", *code],
+    }
+
+
+def programs(machine: Machine, settings: HubSettings) -> list[Program]:
+    """What the supervisor is to keep running."""
+    private, python = machine.private, machine.interpreter("hub")
+    config = machine.hub / _PACKAGE / "jupyterhub_config.py"
+    revision = {name: digest(files) for name, files in read_by(machine).items()}
+    traefik = machine.environment("hub") / "bin" / "traefik"
     found = [
         Program(
             "proxy",
-            [machine.environment("hub") / "bin" / "traefik", f"--configfile={traefik}"],
+            [traefik, f"--configfile={private / 'traefik.json'}"],
             priority=10,
-            revision=_digest([traefik, *certificate]),
+            revision=revision["proxy"],
             stop_seconds=5,
         ),
         Program(
             "hub",
-            [python, "-m", "jupyterhub", f"--config={hub / 'jupyterhub_config.py'}"],
+            [python, "-m", "jupyterhub", f"--config={config}"],
             environment={"QHUB_SETTINGS": str(private / "settings.json")},
             priority=20,
-            revision=_digest([private / "settings.json", *sorted(hub.rglob("*"))]),
+            revision=revision["hub"],
         ),
     ]
     minutes = settings.idle_culler.server_shutdown_no_activity_timeout
@@ -159,22 +193,23 @@ def programs(machine: Machine, settings: HubSettings) -> list[Program]:
 
 def _culler(machine: Machine, timeout: int) -> Program:
     api = f"http://127.0.0.1:{machine.ports['hub']}/hub/api"
+    flags = [f"--url={api}", f"--timeout={timeout}", f"--cull-every={min(timeout // 2, 300)}"]
     return Program(
         "culler",
-        [machine.interpreter("hub"), "-m", "jupyterhub_idle_culler", f"--url={api}"]
-        + [f"--timeout={timeout}", f"--cull-every={min(timeout // 2, 300)}"],
+        [machine.interpreter("hub"), "-m", "jupyterhub_idle_culler", *flags],
         environment={"JUPYTERHUB_API_TOKEN": secret(machine.private / "token-culler")},
         priority=30,
         stop_seconds=5,
     )
 
 
-def _digest(files: list[Path]) -> str:
-    digest = hashlib.sha256()
+def digest(files: list[Path]) -> str:
+    """A short sum over names and contents of files."""
+    total = hashlib.sha256()
     for file in files:
         if file.is_file() and "__pycache__" not in file.parts:
-            digest.update(file.name.encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()[:16]
+            total.update(file.name.encode() + b"\0" + file.read_bytes())
+    return total.hexdigest()[:16]
 
 
 def _copy_code(machine: Machine, code: Path) -> None:
@@ -318,7 +353,7 @@ class _People:
             return set()
         ours = {*self.gids.values(), *accounts.our_groups(self.machine).values()}
         found = set()
-        for name, process in _server_processes(self.machine):
+        for name, process in owned.servers(self.machine):
             user = self.settings.users.get(name)
             allowed = {self.gids[group] for group in user.groups} if user else set()
             if (_groups_of(process.pid) & ours) - allowed:
@@ -326,19 +361,11 @@ class _People:
         return found
 
     def _end(self, name: str) -> None:
-        owned.end(lambda: (p for who, p in _server_processes(self.machine) if who == name))
+        system.end(lambda: (p for who, p in owned.servers(self.machine) if who == name))
 
 
 def _people(machine: Machine, settings: HubSettings, say: Say) -> _People:
     return _People(machine, settings, say)
-
-
-def _server_processes(machine: Machine) -> Iterator[tuple[str, Any]]:
-    """Every process inside people's servers, with whose it is."""
-    for process in owned.processes(machine):
-        name = owned.environment_of(process).get(owned.SERVER_VARIABLE)
-        if name:
-            yield name, process
 
 
 def _groups_of(pid: int) -> set[int]:
@@ -357,7 +384,7 @@ def remove(machine: Machine, say: Say) -> None:
         return
     say("stopping JupyterHub")
     supervisor.uninstall(machine, PROGRAMS)
-    ended = owned.end(lambda: (process for _, process in _server_processes(machine)))
+    ended = system.end(lambda: (process for _, process in owned.servers(machine)))
     if ended:
         say(f"ended {ended} processes of people's servers")
     if machine.unix:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from qhub.errors import PreflightError
-from qhub.local import interpreter, owned, ports
+from qhub.local import interpreter, owned, ports, system
 from qhub.local.facts import Machine as Machine
 from qhub.local.files import ensure_folder
 from qhub.local.settings import Certificate, MachineSettings
@@ -213,7 +213,7 @@ class Resolution:
         if port < 1024 and os.geteuid() != 0:
             self.problems.append(f"port {port} is below 1024, which only root may use")
         elif not self._free_or_ours(port, address):
-            who = ports.describe(ports.listener(port))
+            who = system.describe(system.listener(port))
             other = ports.next_free(port, address)
             hint = f"; {other} is free: set local.port" if other else ""
             self.problems.append(f"port {port} is taken by {who}{hint}")
@@ -221,7 +221,7 @@ class Resolution:
     def _free_or_ours(self, port: int, address: str = "127.0.0.1") -> bool:
         if ports.is_free(port, address):
             return True
-        pid = ports.listener(port)
+        pid = system.listener(port)
         return self.previous is not None and owned.has(self.previous.directory, pid)
 
     def _ports(self) -> dict[str, int]:
@@ -263,14 +263,12 @@ def _resources(machine: Machine) -> list[str]:
     """What is short on this machine; a deployment that stands already has its share."""
     if machine.environment("user").exists():
         return []
-    import psutil
-
     problems = []
     existing = next(p for p in (machine.directory, *machine.directory.parents) if p.exists())
     free = shutil.disk_usage(existing).free
     if free < NEEDED_DISK:
         problems.append(f"{existing} has {free / 1024**3:.1f} GB of free disk; 3 GB are needed")
-    memory = psutil.virtual_memory().total
+    memory = system.memory()
     if memory < NEEDED_MEMORY:
         problems.append(f"this machine has {memory / 1024**2:.0f} MB of memory; 1 GB is needed")
     if not os.access(existing, os.W_OK | os.X_OK):

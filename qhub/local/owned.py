@@ -8,16 +8,12 @@ that knew of them are dead.
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from qhub.local import system
 from qhub.local.facts import MARKER, Machine
 from qhub.local.files import write_private
-
-if TYPE_CHECKING:
-    import psutil
 
 VARIABLE = "QHUB_DEPLOYMENT"
 SERVER_VARIABLE = "QHUB_SERVER"
@@ -44,59 +40,28 @@ def mark(machine: Machine) -> None:
     write_private(machine.directory / MARKER, json.dumps(content) + "\n")
 
 
-def environment_of(process: psutil.Process) -> dict[str, str]:
-    """The environment that a process was started with; empty when it is gone or hidden."""
-    import psutil
-
-    try:
-        return process.environ()
-    except (psutil.Error, OSError):
-        return {}
-
-
 def has(directory: Path, pid: int | None) -> bool:
     """Whether a process is of the deployment that lives in `directory`."""
-    import psutil
-
-    if pid is None:
-        return False
-    try:
-        return environment_of(psutil.Process(pid)).get(VARIABLE) == str(directory)
-    except psutil.NoSuchProcess:
-        return False
+    return pid is not None and system.environment_of(pid).get(VARIABLE) == str(directory)
 
 
-def processes(machine: Machine) -> Iterator[psutil.Process]:
-    """Every process of this deployment, the one that asks and its parents left out."""
-    import psutil
-
-    me = psutil.Process(os.getpid())
-    spared = {me.pid, *(parent.pid for parent in me.parents())}
+def processes(machine: Machine) -> Iterator[system.Process]:
+    """Every process of this deployment."""
     directory = str(machine.directory)
-    for process in psutil.process_iter():
-        if process.pid in spared:
-            continue
-        if environment_of(process).get(VARIABLE) == directory:
+    for process in system.processes():
+        if system.environment(process).get(VARIABLE) == directory:
             yield process
 
 
-def end(find: Callable[[], Iterator[psutil.Process]], patience: float = 5.0) -> int:
-    """Ask processes to end, then make them, until `find` finds none. Returns how many there were.
+def services(machine: Machine) -> Iterator[system.Process]:
+    """Those of them that are not inside a person's server: the supervisor and its programs."""
+    for process in processes(machine):
+        if SERVER_VARIABLE not in system.environment(process):
+            yield process
 
-    They are looked for again and again, since one that dies can still have started another.
-    """
-    import psutil
 
-    ended: set[int] = set()
-    for attempt in range(10):
-        alive = list(find())
-        if not alive:
-            break
-        for process in alive:
-            ended.add(process.pid)
-            try:
-                process.terminate() if attempt == 0 else process.kill()
-            except psutil.NoSuchProcess:
-                continue
-        psutil.wait_procs(alive, timeout=patience)
-    return len(ended)
+def servers(machine: Machine) -> Iterator[tuple[str, system.Process]]:
+    """Those inside people's servers, with whose they are."""
+    for process in processes(machine):
+        if name := system.environment(process).get(SERVER_VARIABLE):
+            yield name, process

@@ -35,30 +35,3 @@ def pick(taken: Collection[int] = ()) -> int:
         port = random.choice(INTERNAL)  # noqa: S311  (no secret: only spreads deployments apart)
         if port not in taken and is_free(port):
             return port
-
-
-def listener(port: int) -> int | None:
-    """Process id of who listens on a port; None when nobody does or the system won't tell."""
-    import psutil
-
-    try:
-        connections = psutil.net_connections(kind="tcp")
-    except psutil.AccessDenied:  # macOS tells only root
-        return None
-    for connection in connections:
-        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
-            return connection.pid
-    return None
-
-
-def describe(pid: int | None) -> str:
-    """A process in words: `python3 (process 123 of alice)`."""
-    import psutil
-
-    if pid is None:
-        return "another program"
-    try:
-        process = psutil.Process(pid)
-        return f"{process.name()} (process {pid} of {process.username()})"
-    except psutil.Error:
-        return f"process {pid}"

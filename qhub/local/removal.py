@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from qhub.errors import LocalError
 from qhub.hub import limits
-from qhub.local import accounts, jupyterhub, owned, supervisor
+from qhub.local import jupyterhub, owned, supervisor, system
 from qhub.local.facts import MARKER, Machine
 
 DATA = ("homes", "shared", "private/jupyterhub.sqlite", "private/cookie_secret")
@@ -29,7 +30,7 @@ def remove(facts: Path, keep_data: bool, say: Callable[[str], None]) -> None:
     if owned.is_ours(machine):
         jupyterhub.remove(machine, say)
         supervisor.stop(machine)
-        owned.end(lambda: owned.processes(machine))
+        system.end(partial(owned.processes, machine))
         limits.remove_all(str(machine.directory))
         _remove_sockets(machine)
         say(f"removing {machine.directory}" + (", data stays" if keep_data else ""))

@@ -16,15 +16,19 @@ import time
 import xmlrpc.client
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from qhub.errors import LocalError
-from qhub.local import owned
+from qhub.local import owned, system
 from qhub.local.facts import Machine
 from qhub.local.files import ensure_folder, write_private
 
 START_SECONDS = 20.0
+STOP_SECONDS = 30.0
+TICK_SECONDS = 0.05
+_SILENT = (OSError, http.client.HTTPException, xmlrpc.client.Error)
 _ASLEEP = {"STOPPED", "EXITED", "FATAL", "UNKNOWN"}
 
 
@@ -120,7 +124,7 @@ def identity(machine: Machine) -> str | None:
     try:
         with _remote(machine) as remote:
             return str(remote.getIdentification())
-    except (OSError, http.client.HTTPException, xmlrpc.client.Error):
+    except _SILENT:
         return None
 
 
@@ -136,7 +140,7 @@ def processes(machine: Machine) -> list[dict[str, Any]]:
         with _remote(machine) as remote:
             answer: list[dict[str, Any]] = remote.getAllProcessInfo()
             return answer
-    except (OSError, http.client.HTTPException, xmlrpc.client.Error):
+    except _SILENT:
         return []
 
 
@@ -198,11 +202,11 @@ def apply(machine: Machine, say: Callable[[str], None]) -> None:
 
 def _start(machine: Machine) -> None:
     log = machine.logs / "supervisor-start.log"
+    configuration = machine.supervisor / "supervisord.conf"
     with log.open("w", encoding="utf-8") as output:
         log.chmod(0o600)
         status = subprocess.run(
-            [machine.interpreter("hub"), "-m", "supervisor.supervisord", "--configuration"]
-            + [machine.supervisor / "supervisord.conf"],
+            [machine.interpreter("hub"), "-m", "supervisor.supervisord", "-c", configuration],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -214,7 +218,7 @@ def _start(machine: Machine) -> None:
     while status == 0 and time.monotonic() < deadline:
         if identity(machine):
             return
-        time.sleep(0.05)
+        time.sleep(TICK_SECONDS)
     said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     raise LocalError(
         f"the supervisor doesn't start: {said[-1] if said else 'no answer'}",
@@ -224,28 +228,30 @@ def _start(machine: Machine) -> None:
 
 def stop(machine: Machine) -> None:
     """End the supervisor and its programs; people's servers go on. Fine when none runs."""
-    pidfile = machine.supervisor / "supervisord.pid"
-    with contextlib.suppress(OSError, http.client.HTTPException, xmlrpc.client.Error):
-        with _remote(machine) as remote:
-            remote.shutdown()
-    owned.end(lambda: _of_supervisor(machine), patience=30)
-    for leftover in (pidfile, _socket(machine)):
+    with contextlib.suppress(*_SILENT), _remote(machine) as remote:
+        remote.shutdown()
+        deadline = time.monotonic() + STOP_SECONDS
+        while time.monotonic() < deadline:  # each question also wakes it from its wait
+            remote.getState()
+            time.sleep(TICK_SECONDS)
+    system.end(partial(owned.services, machine))
+    for leftover in (machine.supervisor / "supervisord.pid", _socket(machine)):
         leftover.unlink(missing_ok=True)
 
 
-def _of_supervisor(machine: Machine) -> Iterator[Any]:
-    """Supervisors of this deployment, and programs that a killed one left behind."""
-    for process in owned.processes(machine):
-        environment = owned.environment_of(process)
-        if owned.SERVER_VARIABLE not in environment:
-            yield process
+def install(machine: Machine, programs: Sequence[Program], of: Sequence[str] = ()) -> None:
+    """Write programs to supervisor's configuration, then start, restart and wake as needed.
 
-
-def install(machine: Machine, programs: Sequence[Program]) -> None:
-    """Write programs to supervisor's configuration, then start, restart and wake as needed."""
+    Args:
+        machine: where.
+        programs: what to keep running.
+        of: names that may be there from before; those no longer in `programs` are removed.
+    """
+    folder = machine.supervisor / "conf.d"
     for program in programs:
-        path = machine.supervisor / "conf.d" / f"{program.name}.ini"
-        write_private(path, program.render(machine))
+        write_private(folder / f"{program.name}.ini", program.render(machine))
+    for name in set(of) - {program.name for program in programs}:
+        (folder / f"{name}.ini").unlink(missing_ok=True)
     update(machine)
 
 
@@ -258,21 +264,37 @@ def uninstall(machine: Machine, names: Sequence[str]) -> None:
 
 
 def update(machine: Machine) -> None:
-    """Make what runs agree with the configuration files."""
+    """Make what runs agree with the configuration files.
+
+    Raises:
+        LocalError: the supervisor doesn't answer, or not as it should.
+    """
     try:
         with _remote(machine) as remote:
-            [[added, changed, removed]] = remote.reloadConfig()
-            for name in [*removed, *reversed(changed)]:
-                remote.stopProcessGroup(name)
-                remote.removeProcessGroup(name)
-            for name in [*changed, *added]:
-                remote.addProcessGroup(name)
-            for info in remote.getAllProcessInfo():
-                asleep = info["statename"] in _ASLEEP and info["name"] not in [*changed, *added]
-                if asleep:
-                    remote.startProcess(info["name"], False)
-    except (OSError, http.client.HTTPException, xmlrpc.client.Error) as error:
+            _update(remote)
+    except _SILENT as error:
         raise LocalError(
             f"the supervisor did not take its new configuration: {error}",
             f"Log: {machine.logs / 'supervisor.log'}",
         ) from error
+
+
+def _update(remote: Any) -> None:
+    [[added, changed, removed]] = remote.reloadConfig()
+    gone = [*removed, *changed]
+    for name in gone:
+        remote.stopProcessGroup(name, False)
+    deadline = time.monotonic() + STOP_SECONDS
+    while set(gone) & _alive(remote) and time.monotonic() < deadline:
+        time.sleep(TICK_SECONDS)
+    for name in gone:
+        remote.removeProcessGroup(name)
+    for name in [*changed, *added]:
+        remote.addProcessGroup(name)
+    for info in remote.getAllProcessInfo():
+        if info["statename"] in _ASLEEP and info["name"] not in [*changed, *added]:
+            remote.startProcess(info["name"], False)
+
+
+def _alive(remote: Any) -> set[str]:
+    return {i["group"] for i in remote.getAllProcessInfo() if i["statename"] not in _ASLEEP}

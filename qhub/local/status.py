@@ -1,0 +1,149 @@
+"""What runs, who is online, and where reality is no longer what was applied."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from qhub.local import accounts, credentials, environment, jupyterhub, owned, ports, supervisor
+from qhub.local.facts import Machine
+from qhub.local.hubapi import HubApi
+from qhub.local.settings import FromEnvironment, FromFile, HubSettings, MachineSettings
+
+MACHINE = "terraform_data.machine"
+SUPERVISOR = "terraform_data.supervisor"
+JUPYTERHUB = "terraform_data.jupyterhub"
+
+
+@dataclass(frozen=True)
+class Process:
+    """A program under the supervisor; `state` is one of supervisor's, in lower case."""
+
+    name: str
+    state: str
+    pid: int | None
+    uptime_seconds: float
+
+
+def processes(machine: Machine) -> list[Process]:
+    """The programs of the deployment; empty when the supervisor doesn't run."""
+    return [
+        Process(
+            name=info["name"],
+            state=info["statename"].lower(),
+            pid=info["pid"] or None,
+            uptime_seconds=float(info["now"] - info["start"]) if info["pid"] else 0.0,
+        )
+        for info in supervisor.processes(machine)
+    ]
+
+
+def online(machine: Machine) -> list[str]:
+    """People whose server runs; empty when the hub doesn't answer."""
+    try:
+        return sorted(user["name"] for user in HubApi(machine).users() if user.get("server"))
+    except (OSError, ValueError):
+        return []
+
+
+def logs(machine: Machine) -> dict[str, Path]:
+    """The logs there are: programs, environments and, as `server-NAME`, people's servers."""
+    found = {path.stem: path for path in sorted(machine.logs.glob("*.log"))}
+    servers = sorted((machine.logs / "servers").glob("*.log"))
+    return found | {f"server-{path.stem}": path for path in servers}
+
+
+def drift_machine(machine: Machine, settings: MachineSettings | None = None) -> dict[str, str]:
+    """Resources of 02-infrastructure that must be made again, with the reason.
+
+    Args:
+        machine: the facts as last applied.
+        settings: what is wanted now; where given, its address is compared as well.
+    """
+    if not machine.directory.is_dir():
+        return {MACHINE: f"the folder {machine.directory} is gone"}
+    if not owned.is_ours(machine):
+        return {MACHINE: f"the folder {machine.directory} has lost its mark"}
+    found: dict[str, str] = {}
+    if settings and (settings.address, settings.port) != (machine.address, machine.port):
+        found[MACHINE] = "the address changed"
+    elif not machine.python.exists():
+        found[MACHINE] = f"the Python {machine.python} is gone"
+    for name in ("hub", "user"):
+        if reason := environment.broken(machine, name):
+            found[f'terraform_data.environment["{name}"]'] = reason
+    if supervisor.identity(machine) is None:
+        found[SUPERVISOR] = "the supervisor doesn't run"
+    return found
+
+
+def drift_jupyterhub(machine: Machine, settings: HubSettings | None = None) -> dict[str, str]:
+    """Resources of 05-jupyterhub that must be made again, with the reason.
+
+    Args:
+        machine: the facts as last applied.
+        settings: the settings as last applied; where given, their accounts and secrets are
+            compared with what is there.
+    """
+    reason = (
+        _stopped(machine)
+        or _edited(machine)
+        or (settings and (_accounts(machine, settings) or _secrets(machine, settings)))
+    )
+    return {JUPYTERHUB: reason} if reason else {}
+
+
+def _stopped(machine: Machine) -> str | None:
+    states = {process.name: process.state for process in processes(machine)}
+    for name in ("proxy", "hub"):
+        if states.get(name) not in ("running", "starting"):
+            return f"{name} is {states.get(name, 'not there')}"
+    if not ports.is_free(machine.port, machine.address):
+        return None
+    return f"nothing listens on port {machine.port}"
+
+
+def _edited(machine: Machine) -> str | None:
+    """Whether a file that the programs read is no longer what they were started with."""
+    for name, files in jupyterhub.read_by(machine).items():
+        try:
+            program = (machine.supervisor / "conf.d" / f"{name}.ini").read_text(encoding="utf-8")
+        except OSError:
+            return f"the description of {name} is gone"
+        if f'QHUB_REVISION="{jupyterhub.digest(files)}"' not in program:
+            return f"the files of {name} were changed"
+        if str(machine.environment("hub")) not in program:
+            return f"{name} runs from an older environment"
+    return None
+
+
+def _accounts(machine: Machine, settings: HubSettings) -> str | None:
+    if not machine.unix:
+        return None
+    ours = accounts.our_users(machine)
+    for name, user in settings.users.items():
+        if name not in ours:
+            return f"the Unix user {accounts.account(name)} is gone"
+        if ours[name].pw_uid != user.uid:
+            return f"the Unix user {accounts.account(name)} has another uid"
+    for name, group in settings.groups.items():
+        entry = accounts.group_entry(name)
+        if entry is None or entry.gr_gid != group.gid:
+            return f"the Unix group {accounts.account(name)} is gone or has another gid"
+    return None
+
+
+def _secrets(machine: Machine, settings: HubSettings) -> str | None:
+    """Whether a password, read from where it comes from, is no longer the one in use."""
+    hashes = jupyterhub.known_hashes(machine)
+    for name, user in settings.users.items():
+        password = user.password
+        if not isinstance(password, FromEnvironment | FromFile):
+            continue
+        if isinstance(password, FromEnvironment) and not os.environ.get(password.env):
+            continue  # can't tell; deploying will ask for it
+        secret = credentials.resolve(password, machine.deployment, f"password of {name}")
+        if not credentials.matches(secret, hashes.get(name, "")):
+            return f"the password of {name} changed"
+    return None

@@ -1,0 +1,125 @@
+"""Processes, ports and memory of this machine: the one door to psutil, which loads slowly."""
+
+# mypy: disable-error-code="import-untyped"
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from psutil import Process as Process
+else:
+    Process = Any
+
+ATTEMPTS = 10
+
+
+def processes() -> Iterator[Process]:
+    """Every process, but for the one that asks and those that started it."""
+    import psutil
+
+    me = psutil.Process(os.getpid())
+    spared = {me.pid, *(parent.pid for parent in me.parents())}
+    for process in psutil.process_iter():
+        if process.pid not in spared:
+            yield process
+
+
+def environment(process: Process) -> dict[str, str]:
+    """What a process was started with; empty when it is gone or hidden from who asks."""
+    import psutil
+
+    try:
+        return dict(process.environ())
+    except (psutil.Error, OSError):
+        return {}
+
+
+def environment_of(pid: int) -> dict[str, str]:
+    """The same by number; empty when there is no such process."""
+    import psutil
+
+    try:
+        return environment(psutil.Process(pid))
+    except psutil.NoSuchProcess:
+        return {}
+
+
+def of_user(uid: int) -> Iterator[Process]:
+    """Every process of a Unix user."""
+    import psutil
+
+    for process in processes():
+        try:
+            if uid in process.uids():
+                yield process
+        except psutil.Error:
+            continue
+
+
+def running_from(folder: str) -> bool:
+    """Whether a process has a file under this folder on its command line."""
+    import psutil
+
+    for process in psutil.process_iter(["cmdline"]):
+        if any(part.startswith(f"{folder}/") for part in process.info["cmdline"] or ()):
+            return True
+    return False
+
+
+def describe(pid: int | None) -> str:
+    """A process in words: `python3 (process 123 of alice)`."""
+    import psutil
+
+    if pid is None:
+        return "another program"
+    try:
+        process = psutil.Process(pid)
+        return f"{process.name()} (process {pid} of {process.username()})"
+    except psutil.Error:
+        return f"process {pid}"
+
+
+def listener(port: int) -> int | None:
+    """Process id of who listens on a port; None when nobody does or the system won't tell."""
+    import psutil
+
+    try:
+        connections = psutil.net_connections(kind="tcp")
+    except psutil.AccessDenied:  # macOS tells only root
+        return None
+    for connection in connections:
+        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
+            return int(connection.pid) if connection.pid else None
+    return None
+
+
+def memory() -> int:
+    """Memory of this machine, in bytes."""
+    import psutil
+
+    return int(psutil.virtual_memory().total)
+
+
+def end(find: Callable[[], Iterator[Process]], patience: float = 5.0) -> int:
+    """Ask processes to end, then make them, until `find` finds none. Returns how many there were.
+
+    They are looked for again and again, since one that dies can still have started another.
+    """
+    import psutil
+
+    ended: set[int] = set()
+    for attempt in range(ATTEMPTS):
+        alive = list(find())
+        if not alive:
+            break
+        for process in alive:
+            ended.add(process.pid)
+            try:
+                process.terminate() if attempt == 0 else process.kill()
+            except psutil.NoSuchProcess:
+                continue
+        psutil.wait_procs(alive, timeout=patience)
+    return len(ended)
