@@ -19,7 +19,7 @@ from ruamel.yaml.events import (
 from ruamel.yaml.reader import ReaderError
 
 from qhub.config.document import DEEPEST, MOST_VALUES, Document, Key, Place, place_of
-from qhub.config.nearest import did_you_mean
+from qhub.config.nearest import clipped, did_you_mean
 
 
 class _Marker:
@@ -70,7 +70,7 @@ def build(text: str, document: Document) -> None:
     except MarkedYAMLError as error:
         builder.failed(error)
     except Exception as error:  # malformed directives and escapes end in plain ones here and there
-        reason = str(error).partition("\n")[0] or type(error).__name__
+        reason = clipped(str(error).partition("\n")[0] or type(error).__name__, 120)
         document.problems.append(
             document.problem_at(builder.last, f"this is not valid YAML: {reason}")
         )
@@ -112,7 +112,7 @@ class _Builder:
         """What can be said once everything is read: it has to be a mapping with something in it."""
         document, data = self.document, self.document.data
         if self.broken or isinstance(data, dict):
-            if data == {}:
+            if data == {} and not document.problems:
                 self._problem(document.place(()), "the file sets nothing", _START)
             return
         if data is None:
@@ -139,7 +139,7 @@ class _Builder:
         if tab:
             self._problem(tab, "a tab in the indentation", "YAML indents with spaces only")
             return
-        problem = str(error.problem or error.context or "not valid YAML")
+        problem = clipped(str(error.problem or error.context), 120)
         for pattern, message, hint in _SYNTAX:
             if re.search(pattern, problem):
                 self._problem(place, message, hint)
@@ -203,7 +203,7 @@ class _Builder:
             frame.key, frame.key_place = _MERGE, place
             return
         if not isinstance(value, str):
-            shown = f"`{text}`" if text else "nothing"
+            shown = f"`{clipped(text)}`" if text else "nothing"
             self._problem(place, f"a key has to be text, this is {shown}", f"quote it: '{text}'")
         first = frame.places.get(text)
         if first:
@@ -212,7 +212,7 @@ class _Builder:
                 self.repeated.append(first)
                 both.append((first[0], place))
             for here, other in both:
-                message = f"`{text}` is set twice; the other one is in line {other.line}"
+                message = f"`{clipped(text)}` is set twice; the other one is in line {other.line}"
                 self._problem(here, message, "keep one of them")
             frame.key = _SKIPPED
         else:
@@ -223,10 +223,11 @@ class _Builder:
         value: Any = None
         if anchor is None:
             near = did_you_mean(name, self.anchors)
-            hint = "define it first: `&" + name + "` before the value it stands for"
+            name = clipped(name)
+            hint = f"define it first: `&{name}` before the value it stands for"
             self._problem(place, f"`*{name}` refers to no anchor{near}", hint)
         elif anchor.size == 0:
-            self._problem(place, f"`*{name}` would contain itself", None)
+            self._problem(place, f"`*{clipped(name)}` would contain itself", None)
         else:
             value = anchor.value
             self._count(place, anchor.size)
@@ -276,7 +277,7 @@ class _Builder:
                         frame.places[key] = places[key]
 
     def _tag(self, event: Any, place: Place) -> None:
-        tag = str(event.ctag).replace("tag:yaml.org,2002:", "!!")
+        tag = clipped(str(event.ctag).replace("tag:yaml.org,2002:", "!!"))
         self._problem(place, f"the tag `{tag}` has no meaning here", "delete it")
 
     def _count(self, place: Place, values: int) -> None:

@@ -13,11 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from qhub.config.nearest import clipped
 from qhub.errors import Problem
 
 LARGEST_FILE = 4 * 1024 * 1024  # bytes; 10,000 users take half of it
 DEEPEST = 60  # levels of nesting
 MOST_VALUES = 1_000_000  # after expansion of aliases
+_WIDEST = 200  # columns of a line that are shown
+_LONGEST_MESSAGE = 1000
 
 Key = str | int
 KeyPath = tuple[Key, ...]
@@ -80,8 +83,12 @@ class Document:
         self, place: Place, message: str, hint: str | None = None, key: str = ""
     ) -> Problem:
         line = place.line
-        source = masked(self.lines[line - 1]) if 0 < line <= len(self.lines) else None
-        return Problem(message, self.file, line, place.column, key, hint, source)
+        source = None
+        if 0 < line <= len(self.lines) and place.column <= _WIDEST:
+            source = clipped(_harmless(masked(self.lines[line - 1])), _WIDEST + 40)
+        message = clipped(_harmless(message), _LONGEST_MESSAGE)
+        hint = clipped(_harmless(hint), _LONGEST_MESSAGE) if hint else None
+        return Problem(message, self.file, line, place.column, _harmless(key), hint, source)
 
     def _entry(self, path: KeyPath) -> tuple[Place, Place] | None:
         if not path:
@@ -94,6 +101,13 @@ class Document:
             if line.strip() and not line.lstrip().startswith(("#", "---", "%")):
                 return number, len(line) - len(line.lstrip()) + 1
         return 1, 1
+
+
+def _harmless(text: str) -> str:
+    """Without what would move a terminal's cursor or end a line; every character keeps its place."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def dotted(path: KeyPath) -> str:

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from qhub.config.document import Document, KeyPath
 from qhub.config.dropped import dropped
-from qhub.config.nearest import did_you_mean, listed, nearest
+from qhub.config.nearest import clipped, did_you_mean, listed, nearest
 from qhub.errors import Problem
 
 # A section whose default depends on another that is wrong already; not worth a word.
@@ -99,7 +99,7 @@ def _words(
 def _named(path: KeyPath) -> str:
     if path and isinstance(path[-1], int):
         return f"item {path[-1] + 1} of {_named(path[:-1])}"
-    return f"`{path[-1]}`" if path else "the file"
+    return f"`{clipped(str(path[-1]))}`" if path else "the file"
 
 
 def _missing(path: KeyPath, model: type[BaseModel], document: Document) -> tuple[str, str | None]:
@@ -116,7 +116,7 @@ def _unknown(path: KeyPath, model: type[BaseModel], document: Document) -> tuple
     if gone:
         return f"`{key}` was dropped: {gone[0]}", gone[1]
     free = _free(path, model, document)
-    message = f"`{key[:60]}` is not a setting here{did_you_mean(key, free)}"
+    message = f"`{clipped(key)}` is not a setting here{did_you_mean(key, free)}"
     return message, f"allowed here: {listed(free, 40)}" if free else None
 
 
@@ -132,7 +132,7 @@ def _not_one_of(
     hint = f"allowed: {listed(allowed, 40)}"
     if isinstance(value, str):
         near = did_you_mean(value, allowed)
-        return f"`{value[:60]}` is not a value of {name}{near}", hint
+        return f"`{clipped(value)}` is not a value of {name}{near}", hint
     if value is None:
         return f"{name} has no value", hint
     return f"{name} can't be {_shown(text if text is not None else value)}", hint
@@ -187,8 +187,8 @@ def _shown(value: Any) -> str:
         return "a list"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
-    text = str(value)
-    return f"`{text[:60]}…`" if len(text) > 60 else f"`{text}`" if text else "empty text"
+    text = clipped(str(value))
+    return f"`{text}`" if text else "empty text"
 
 
 # --- which settings are allowed at a place ---------------------------------------------------

@@ -52,6 +52,11 @@ def did_you_mean(word: str, options: Iterable[str]) -> str:
     return f"; did you mean `{found}`?" if found else ""
 
 
+def clipped(text: str, most: int = 60) -> str:
+    """The text, cut short after `most` characters."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
 def listed(options: Iterable[str], most: int = 16) -> str:
     """`a, b, c`, cut short after `most`."""
     choices = list(options)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from qhub.config.document import KeyPath
-from qhub.config.nearest import did_you_mean, listed
+from qhub.config.nearest import clipped, did_you_mean, listed
 from qhub.config.rules.look import Finding, Look
 
 _SUGGESTIONS = 100  # comparing thousands of names with thousands of others takes minutes
@@ -84,7 +84,7 @@ def _unknown(
         suggested += 1
         near = did_you_mean(name, names) if suggested <= _SUGGESTIONS else ""
         allowed = f"`security.{kind}s` has: {listed(names)}" if names else None
-        message = f"there is no {kind} `{name[:60]}`{near}"
+        message = f"there is no {kind} `{clipped(name)}`{near}"
         yield Finding(path, message, allowed or f"add it to `security.{kind}s`")
 
 

@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from qhub.config.document import KeyPath
 from qhub.config.fields import cores, memory
+from qhub.config.nearest import clipped
 from qhub.config.rules.look import Finding, Look
 
 
@@ -40,7 +41,7 @@ def _unique(look: Look, section: tuple[str, ...], key: str, kind: str) -> Iterat
         folded = name.strip().casefold()
         if folded in seen:
             line = look.document.place((*seen[folded], key)).line
-            message = f"another {kind} is called `{name[:60]}`, in line {line}"
+            message = f"another {kind} is called `{clipped(name)}`, in line {line}"
             yield Finding((*path, key), message, "give each its own name")
         seen.setdefault(folded, path)
 
