@@ -52,6 +52,8 @@ class Steps:
             self.log.line(self.stage, f"error: {event.message}\n{event.detail}")
         elif event.kind == "provision_progress" and not event.message.startswith("Executing: ["):
             self.say(event.message)
+        elif event.message.startswith("Acquiring state lock"):
+            self.say("waiting for the Terraform of an earlier run to finish")
         else:
             self.log.line(self.stage, event.message)
         if event.kind == "stderr":

@@ -264,7 +264,7 @@ Small.settings["05-left"] = {"seconds": 2}
 root = Path(sys.argv[1])
 try:
     deploy(load(root / "qhub-config.yaml"), Folder(root / "deployment"),
-           lambda p: print(p.stage, p.message, flush=True))
+           lambda p: sys.stdout.write(f"{p.stage} {p.message}\\n") and sys.stdout.flush())
 except QhubError as error:
     print("ended:", error, flush=True)
     sys.exit(error.exit_code)

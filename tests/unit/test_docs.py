@@ -1,0 +1,42 @@
+"""Documentation that can't rot: what it shows is tried."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from qhub.config import parse
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def test_the_readme_s_config_is_valid() -> None:
+    [config] = blocks((ROOT / "README.md").read_text(), "yaml")
+    assert parse(config).provider == "local"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+def test_make_targets_of_the_docs_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+    for page in PAGES:
+        named = set(re.findall(r"^make ([a-z]+)", "\n".join(blocks(page.read_text(), "")), re.M))
+        assert named <= targets, page.name
+
+
+def test_folders_of_the_readme_exist() -> None:
+    for folder in re.findall(r"^\| `(qhub/[a-z/]+)`", (ROOT / "README.md").read_text(), re.M):
+        assert (ROOT / folder).is_dir(), folder
