@@ -25,14 +25,15 @@ help:
 
 deploy: $(VENV)/.local $(CONFIG)
 	@$(BIN)/qhub deploy --config $(CONFIG) --yes
-	@if [ -f $(PASSWORD) ]; then cat $(PASSWORD); fi
+	@if [ -f $(PASSWORD) ]; then echo "user: admin"; echo "password: $$(cat $(PASSWORD))"; fi
 
 destroy: $(VENV)/.local
 	@$(BIN)/qhub destroy --config $(CONFIG) --yes
 
 $(CONFIG): | $(VENV)/.local
 	@mkdir -p $(DEPLOYMENT)
-	@$(BIN)/qhub init local --yes --config $(CONFIG) --password-file $(PASSWORD) >/dev/null
+	@$(BIN)/qhub init local --yes --admin admin --config $(CONFIG) --password-file $(PASSWORD) \
+	  >/dev/null
 
 test: $(VENV)/.dev
 	cd $(ROOT) && $(BIN)/python -m pytest
