@@ -134,6 +134,7 @@ def _apply(operation: Operation, stage: AnyStage, steps: Steps) -> None:
     operation.outputs[stage.name] = outputs
     steps.say("checking")
     stage.check(outputs)
+    folder.mark_complete(stage.name)
 
 
 def _read_upstream(operation: Operation, stages: list[AnyStage], chosen: list[AnyStage]) -> None:

@@ -15,6 +15,8 @@ from pathlib import Path
 
 from qhub.errors import LockedError, UsageError
 
+COMPLETE = ".complete"
+
 LOCAL_STATE = ".qhub/state"
 """Where the local backend keeps Terraform's states, below the deployment's folder."""
 
@@ -90,6 +92,14 @@ class Folder:
             if target.exists():
                 target.rename(Path(scratch) / "old")
             fresh.rename(target)
+
+    def mark_complete(self, stage: str) -> None:
+        """Note that the remembered module was applied to its end and passed its check."""
+        (self.applied / stage / COMPLETE).touch()
+
+    def is_complete(self, stage: str) -> bool:
+        """Whether the last apply of the stage went to its end."""
+        return (self.applied / stage / COMPLETE).exists()
 
     def forget(self, stage: str) -> None:
         """Drop what is kept of a stage that was destroyed."""

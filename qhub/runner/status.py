@@ -49,20 +49,24 @@ def status(config: Config, folder: Folder) -> DeploymentStatus:
     deployment = Deployment(find_engine(), folder, threading.Event())
     for stage in select(config):
         outputs = deployment.applied_outputs(stage)
-        applied = (folder.applied / stage.name).is_dir()
+        found = StageStatus(stage.name, _state(folder, stage.name))
+        result.stages.append(found)
         if outputs is None:
-            result.stages.append(StageStatus(stage.name, "partial" if applied else "absent"))
             continue
-        drift = [f"{where}: {why}" for where, why in stage.drift(outputs).items()]
-        wanted = render_stage(stage, config)
-        pending = any(
+        found.drift = [f"{where}: {why}" for where, why in stage.drift(outputs).items()]
+        found.pending = any(
             not (path := folder.applied / stage.name / name).is_file()
             or path.read_bytes() != content
-            for name, content in wanted.items()
+            for name, content in render_stage(stage, config).items()
         )
-        result.stages.append(StageStatus(stage.name, "deployed", drift, pending))
         result.addresses += stage.addresses(outputs)
         result.processes += stage.processes(outputs)
         result.users_online += stage.users_online(outputs)
         result.notices += stage.notices(outputs)
     return result
+
+
+def _state(folder: Folder, stage: str) -> str:
+    if folder.is_complete(stage):
+        return "deployed"
+    return "partial" if (folder.applied / stage).is_dir() else "absent"

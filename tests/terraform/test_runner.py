@@ -161,12 +161,17 @@ def test_a_stage_that_left_the_config_is_destroyed(
 
 
 def test_a_failing_stage_says_why_and_the_next_run_goes_on(
-    run: Callable[..., Deployed], small_stages: Settings, folder: Folder
+    run: Callable[..., Deployed],
+    small_stages: Settings,
+    write_config: WriteConfig,
+    folder: Folder,
 ) -> None:
     small_stages["05-left"] = {"fail_apply": True}
     with pytest.raises(StageError, match=r"05-left: working\s+no luck"):
         run()
     assert "left" not in made(folder)
+    states = {stage.name: stage.state for stage in status(write_config(), folder).stages}
+    assert (states["02-ground"], states["05-left"]) == ("deployed", "partial")
     small_stages.clear()
     again = run()
     assert "02-ground" not in changed(again)
