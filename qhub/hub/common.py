@@ -37,7 +37,7 @@ def _authentication(c: Any, authentication: dict[str, Any], people: dict[str, An
         c.JupyterHub.authenticator_class = PasswordAuthenticator
         c.PasswordAuthenticator.people = people
         return
-    path = _BUILT_IN.get(kind) or authentication["authentication_class"]
+    path = _BUILT_IN.get(kind) or authentication["authentication_class"].replace(":", ".")
     module, _, name = path.rpartition(".")
     chosen = listed(getattr(importlib.import_module(module), name))
     c.JupyterHub.authenticator_class = chosen

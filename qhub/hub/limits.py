@@ -36,6 +36,9 @@ def cpus_for(limit: float | None) -> set[int] | None:
 def bound(memory: int | None, cpus: set[int] | None) -> None:
     """Bind the calling process and what it starts."""
     if memory:
+        _, allowed = resource.getrlimit(resource.RLIMIT_DATA)
+        if allowed != resource.RLIM_INFINITY:
+            memory = min(memory, allowed)
         resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     if cpus and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cpus)

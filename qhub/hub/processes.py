@@ -9,6 +9,7 @@ that people's servers outlive a restart of any.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ import bcrypt
 from . import common
 from .profiles import Profile, Profiles
 from .spawner import ProcessSpawner
+
+LONGEST_DIRECTORY = 107 - len("/run//kernel--ipc-5") - 27 - 36
+"""Longest folder of a deployment for which the sockets of kernels have a possible path."""
 
 
 def configure(c: Any, settings: dict[str, Any]) -> None:
@@ -86,7 +90,10 @@ def _spawner(c: Any, settings: dict[str, Any], machine: dict[str, Any]) -> None:
     spawner.python = machine["user_python"]
     spawner.unix = machine["unix"]
     spawner.cmd = [machine["user_python"], "-m", "jupyterhub.singleuser"]
-    spawner.args = _server_arguments(settings["idle_culler"], machine["unix"])
+    spawner.args = [
+        *_server_arguments(settings["idle_culler"]),
+        *_platform_arguments(machine),
+    ]
     spawner.env_keep = ["TZ", "LC_ALL"]
     spawner.ip = "127.0.0.1"
     spawner.poll_interval = 10
@@ -99,7 +106,7 @@ def _available(profile: Profile) -> bool:
     return int(profile.get("gpus") or 0) <= cards
 
 
-def _server_arguments(culling: dict[str, Any], unix: bool) -> list[str]:
+def _server_arguments(culling: dict[str, Any]) -> list[str]:
     """Flags of every server: what to end when idle, and nothing that asks the internet."""
     kernels = "--MappingKernelManager"
     terminals = "--TerminalManager"
@@ -112,6 +119,13 @@ def _server_arguments(culling: dict[str, Any], unix: bool) -> list[str]:
         f"{terminals}.cull_interval={culling['terminal_cull_interval'] * 60}",
         "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
         "--LabApp.extension_manager=readonly",
-        # Another Unix user can read what a kernel prints from a TCP port, not from this socket.
-        *(["--KernelManager.transport=ipc"] if unix else []),
     ]
+
+
+def _platform_arguments(machine: dict[str, Any]) -> list[str]:
+    if machine["unix"]:
+        # Another Unix user can read what a kernel prints from a TCP port, not from a socket
+        # in a folder of one's own; where its path would get too long, the port has to do.
+        short = len(machine["directory"]) < LONGEST_DIRECTORY
+        return ["--KernelManager.transport=ipc"] if short else []
+    return ["--ServerApp.allow_root=True"] if os.geteuid() == 0 else []

@@ -13,11 +13,12 @@ from typing import Any
 
 from jupyterhub.spawner import LocalProcessSpawner
 from jupyterhub.utils import random_port
+from tornado.web import HTTPError
 from traitlets import Any as AnyTrait
 from traitlets import Dict, Unicode, default
 
 from .limits import Cgroup, bound, cpus_for
-from .profiles import Profiles
+from .profiles import ProfileError, Profiles
 
 READY_POLL_SECONDS = 0.05
 _OLD_LOG_BYTES = 10_000_000
@@ -32,6 +33,7 @@ class ProcessSpawner(LocalProcessSpawner):
     python = Unicode(help="interpreter of people's environment").tag(config=True)
     unix = AnyTrait(False, help="whether each person is a Unix user").tag(config=True)
     profiles: Profiles
+    profile: dict[str, Any]
     user_options: dict[str, Any]
     started = Unicode(help="when the process was started; tells it from a later one's number")
 
@@ -69,17 +71,25 @@ class ProcessSpawner(LocalProcessSpawner):
         }
         return env
 
-    def _apply_profile(self) -> dict[str, Any]:
+    @default("apply_user_options")
+    def _apply_user_options_default(self) -> Any:
+        return lambda spawner, options: spawner.apply_profile(options)
+
+    def apply_profile(self, options: dict[str, Any]) -> None:
         """Check the profile asked for, from the page or the API, and take over its limits."""
-        name, profile = self.profiles.choose(self.user.name, self.user_options.get("profile"))
+        try:
+            name, profile = self.profiles.choose(self.user.name, options.get("profile"))
+        except ProfileError as error:
+            self.orm_spawner.user_options = {}  # else the next start would ask for it again
+            raise HTTPError(400, str(error)) from error
         self.user_options = {"profile": name}
+        self.profile = dict(profile)
         self.cpu_limit = profile.get("cpu_limit")
         self.cpu_guarantee = profile.get("cpu_guarantee")
         self.mem_limit = profile.get("mem_limit")
         self.mem_guarantee = profile.get("mem_guarantee")
         cards = ",".join(map(str, range(profile.get("gpus", 0))))
         self.environment = {**profile.get("environment", {}), "CUDA_VISIBLE_DEVICES": cards}
-        return dict(profile)
 
     def _cgroup(self) -> Cgroup | None:
         """Where the kernel holds all processes of this server to their limits; root only."""
@@ -87,7 +97,7 @@ class ProcessSpawner(LocalProcessSpawner):
 
     async def start(self) -> tuple[str, int]:
         """Start the server and return its address as soon as it answers."""
-        profile = self._apply_profile()
+        profile = self.profile
         self.port = random_port()
         command = [*self.cmd, *self.get_args()]
         cgroup = self._cgroup()

@@ -8,6 +8,7 @@ one, which servers may still use; a folder without its `.complete` file is made 
 from __future__ import annotations
 
 import configparser
+import fcntl
 import hashlib
 import os
 import re
@@ -17,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from qhub.errors import LocalError
-from qhub.local import system
+from qhub.local import owned, system
 from qhub.local.facts import Machine
 from qhub.local.files import write_private
 
@@ -87,15 +88,22 @@ def _build(machine: Machine, name: str, folder: Path, requirements: Path) -> Non
     python = folder / "bin" / "python"
     install = [uv, "pip", "install", "--python", str(python)]
     log = machine.logs / f"environment-{name}.log"
-    shutil.rmtree(folder, ignore_errors=True)
-    with log.open("w", encoding="utf-8") as output:
+    with log.open("a", encoding="utf-8") as output:
+        # uv inherits the lock: one that outlived its killed run is waited for.
+        fcntl.flock(output, fcntl.LOCK_EX)
+        if is_complete(folder):
+            return
+        shutil.rmtree(folder, ignore_errors=True)
+        output.truncate(0)
         log.chmod(0o600)
         steps = [
             [uv, "venv", "--no-project", "--python", str(machine.python), str(folder)],
             [*install, "--no-deps", "--compile-bytecode", "--requirement", str(requirements)],
         ]
+        # Marked as ours, so that a destroy ends what an interrupted run left at work.
+        marked = _uv_environment() | {owned.VARIABLE: str(machine.directory)}
         for step in steps:
-            _run(step, log, output.fileno(), _uv_environment())
+            _run(step, log, output.fileno(), marked)
         for path, text in _FILES.get(name, {}).items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_text(text, encoding="utf-8")

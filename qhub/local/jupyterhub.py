@@ -26,7 +26,7 @@ from qhub.errors import LocalError
 from qhub.local import accounts, credentials, owned, supervisor, system
 from qhub.local.facts import Machine
 from qhub.local.files import ensure_folder, secret, write_private
-from qhub.local.hubapi import HubApi
+from qhub.local.people import People
 from qhub.local.settings import HubSettings
 from qhub.local.supervisor import Program
 
@@ -47,7 +47,7 @@ def apply(machine: Machine, settings: HubSettings, code: Path, say: Say) -> None
     """
     accounts.preflight(settings, machine)
     effective = _effective(machine, settings)
-    people = _people(machine, settings, say)
+    people = People(machine, settings, say)
     people.prepare()
     _copy_code(machine, code)
     _ensure_certificate(machine, say)
@@ -59,6 +59,7 @@ def apply(machine: Machine, settings: HubSettings, code: Path, say: Say) -> None
     supervisor.install(machine, wanted, of=PROGRAMS)
     wait_healthy(machine)
     people.clean_up()
+    write_private(machine.private / "applied.json", settings.model_dump_json(indent=1) + "\n")
     say(f"JupyterHub answers on {machine.url}")
 
 
@@ -93,6 +94,15 @@ def _embedded(machine: Machine, what: str, picture: str | None) -> str | None:
     if not kind.startswith("image/") or len(content) > PICTURE_BYTES:
         raise LocalError(f"{what}: {path} is no picture of at most {PICTURE_BYTES // 1000} kB")
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def applied(machine: Machine) -> HubSettings | None:
+    """The settings as last applied, secrets still as references; None before the first time."""
+    try:
+        text = (machine.private / "applied.json").read_text(encoding="utf-8")
+        return HubSettings.model_validate_json(text)
+    except (OSError, ValueError):
+        return None
 
 
 def known_hashes(machine: Machine) -> dict[str, str]:
@@ -308,74 +318,6 @@ def _tail(machine: Machine, name: str, lines: int = 12) -> str:
     except OSError:
         return "  (no log)"
     return "\n".join(f"  {line}" for line in text.splitlines()[-lines:])
-
-
-class _People:
-    """Bring accounts, folders and what the hub knows of people in line with the settings."""
-
-    def __init__(self, machine: Machine, settings: HubSettings, say: Say) -> None:
-        self.machine, self.settings, self.say = machine, settings, say
-        self.gids = {name: group.gid for name, group in settings.groups.items()}
-
-    def prepare(self) -> None:
-        """Before the hub (re)starts: accounts and folders are there."""
-        machine = self.machine
-        if machine.unix:
-            for name in accounts.outdated(machine, self.settings):
-                self._end(name)
-            accounts.apply(machine, self.settings, self.say)
-        accounts.ensure_homes(machine, self.settings.users, self.gids)
-        accounts.ensure_shared(machine, self.gids)
-
-    def clean_up(self) -> None:
-        """After it: who was removed loses server, tokens, sessions, account; files stay."""
-        machine, api = self.machine, HubApi(self.machine)
-        gone = [u["name"] for u in api.users() if u["name"] not in self.settings.users]
-        for name in gone:
-            self.say(f"removing {name}; the files stay")
-            api.delete_user(name)
-        for name in self._with_lost_groups():
-            self.say(f"ending the server of {name}, who left a group")
-            api.stop_server(name)
-            self._end(name)
-        if machine.unix:
-            groups = sorted(set(accounts.our_groups(machine)) - set(self.settings.groups))
-            users = sorted(set(accounts.our_users(machine)) - set(self.settings.users))
-            accounts.remove(machine, users, groups)
-            if users:  # userdel takes a group of the same name along
-                accounts.apply(machine, self.settings, self.say)
-            accounts.close([machine.homes / name for name in {*users, *gone}])
-            accounts.close([machine.shared / name for name in groups])
-
-    def _with_lost_groups(self) -> set[str]:
-        """People of whose processes one is still in a group that they are no longer in."""
-        if not self.machine.unix:
-            return set()
-        ours = {*self.gids.values(), *accounts.our_groups(self.machine).values()}
-        found = set()
-        for name, process in owned.servers(self.machine):
-            user = self.settings.users.get(name)
-            allowed = {self.gids[group] for group in user.groups} if user else set()
-            if (_groups_of(process.pid) & ours) - allowed:
-                found.add(name)
-        return found
-
-    def _end(self, name: str) -> None:
-        system.end(lambda: (p for who, p in owned.servers(self.machine) if who == name))
-
-
-def _people(machine: Machine, settings: HubSettings, say: Say) -> _People:
-    return _People(machine, settings, say)
-
-
-def _groups_of(pid: int) -> set[int]:
-    """Supplementary groups of a process; empty when it is gone."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return set()
-    line = next(line for line in status.splitlines() if line.startswith("Groups:"))
-    return {int(gid) for gid in line.split()[1:]}
 
 
 def remove(machine: Machine, say: Say) -> None:

@@ -50,6 +50,12 @@ def _remove_sockets(machine: Machine) -> None:
 
 def _remove_files(machine: Machine, keep_data: bool) -> None:
     """Remove the folder; links in it are removed, never followed."""
+    mounted = system.mounts_below(machine.directory)
+    if mounted:
+        raise LocalError(
+            f"{mounted[0]} is another file system, mounted in the deployment's folder",
+            f"Unmount it, so that its files are not removed: umount {mounted[0]}",
+        )
     kept = {machine.directory / path for path in DATA} if keep_data else set()
     _remove_tree(machine.directory, kept | {machine.directory / MARKER})
     if not kept:

@@ -83,9 +83,9 @@ def drift_jupyterhub(machine: Machine, settings: HubSettings | None = None) -> d
 
     Args:
         machine: the facts as last applied.
-        settings: the settings as last applied; where given, their accounts and secrets are
-            compared with what is there.
+        settings: what accounts and secrets should be; as last applied where not given.
     """
+    settings = settings or jupyterhub.applied(machine)
     reason = (
         _stopped(machine)
         or _edited(machine)

@@ -158,7 +158,7 @@ def _configuration(machine: Machine) -> str:
             f"pidfile={_escaped(str(folder / 'supervisord.pid'))}",
             f"childlogdir={_escaped(str(machine.logs))}",
             f"identifier={_wanted_identity(machine)}",
-            "umask=022",
+            "umask=077",
             *(["user=root"] if os.geteuid() == 0 else []),
             "[rpcinterface:supervisor]",
             "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface",

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -101,6 +102,14 @@ def memory() -> int:
     import psutil
 
     return int(psutil.virtual_memory().total)
+
+
+def mounts_below(folder: Path) -> list[Path]:
+    """File systems that are mounted somewhere in this folder."""
+    import psutil
+
+    points = [Path(partition.mountpoint) for partition in psutil.disk_partitions(all=True)]
+    return [point for point in points if folder in point.parents]
 
 
 def end(find: Callable[[], Iterator[Process]], patience: float = 5.0) -> int:

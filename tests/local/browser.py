@@ -60,7 +60,8 @@ class Person:
         page = self.request("/hub/login")
         token = re.search(r'name="_xsrf"\s+value="([^"]*)"', page)
         form = {"username": name, "password": password, "_xsrf": token.group(1) if token else ""}
-        self.page = self.request("/hub/login", urllib.parse.urlencode(form).encode())
+        # Without `next` the hub would start a server at once where there is nothing to choose.
+        self.page = self.request("/hub/login?next=/hub/home", urllib.parse.urlencode(form).encode())
         return "/hub/login" not in self.url and self.status < 400
 
     def hub_api(self, method: str, path: str, body: Any = None) -> Any:

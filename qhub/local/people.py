@@ -1,0 +1,99 @@
+"""Bring accounts, folders and what the hub knows of people in line with the settings.
+
+Who was removed loses server, tokens, sessions and account, and keeps the files; everybody else's
+server goes on, but for those whose processes would keep a number or a group they no longer have.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+from qhub.errors import LocalError
+from qhub.local import accounts, owned, system
+from qhub.local.facts import Machine
+from qhub.local.hubapi import HubApi
+from qhub.local.settings import HubSettings
+
+
+class People:
+    """Two steps around the restart of the hub: `prepare` before it, `clean_up` after it."""
+
+    def __init__(self, machine: Machine, settings: HubSettings, say: Callable[[str], None]) -> None:
+        self._machine, self._settings, self._say = machine, settings, say
+        self._gids = {name: group.gid for name, group in settings.groups.items()}
+        self._api = HubApi(machine)
+
+    def prepare(self) -> None:
+        """Have accounts and folders ready; numbers of removed people are free for others."""
+        machine, settings = self._machine, self._settings
+        self._end_servers()
+        if machine.unix:
+            self._remove_accounts()
+            accounts.apply(machine, settings, self._say)
+        accounts.ensure_homes(machine, settings.users, self._gids)
+        accounts.ensure_shared(machine, self._gids)
+
+    def clean_up(self) -> None:
+        """Make the hub forget who was removed, and end what was started in the meantime."""
+        for user in self._api.users():
+            if user["name"] not in self._settings.users:
+                self._say(f"removing {user['name']}; the files stay")
+                self._api.delete_user(user["name"])
+        self._end_servers()
+        if self._machine.unix:
+            self._remove_accounts()
+
+    def _end_servers(self) -> None:
+        for name, reason in self._to_end().items():
+            self._say(f"ending the server of {name}, who {reason}")
+            with contextlib.suppress(OSError):  # the hub may be down; then the process has to do
+                self._api.stop_server(name)
+            system.end(partial(self._processes_of, name))
+
+    def _to_end(self) -> dict[str, str]:
+        """People with something running that must not go on, with the reason."""
+        found: dict[str, str] = {}
+        old = set(accounts.outdated(self._machine, self._settings)) if self._machine.unix else set()
+        for name, process in owned.servers(self._machine):
+            if name not in self._settings.users:
+                found[name] = "was removed"
+            elif name in old:
+                found[name] = "has another number"
+            elif self._machine.unix and self._lost_a_group(name, process.pid):
+                found[name] = "left a group"
+        return found
+
+    def _lost_a_group(self, name: str, pid: int) -> bool:
+        ours = {*self._gids.values(), *accounts.our_groups(self._machine).values()}
+        allowed = {self._gids[group] for group in self._settings.users[name].groups}
+        return bool((_groups_of(pid) & ours) - allowed)
+
+    def _processes_of(self, name: str) -> Iterator[system.Process]:
+        """All that runs for a person: in their server, and as their Unix user."""
+        yield from (process for owner, process in owned.servers(self._machine) if owner == name)
+        entry = accounts.our_users(self._machine).get(name) if self._machine.unix else None
+        if entry:
+            yield from system.of_user(entry.pw_uid)
+
+    def _remove_accounts(self) -> None:
+        machine = self._machine
+        users = sorted(set(accounts.our_users(machine)) - set(self._settings.users))
+        groups = sorted(set(accounts.our_groups(machine)) - set(self._settings.groups))
+        accounts.remove(machine, users, [])
+        with contextlib.suppress(LocalError):  # still somebody's primary group: after the restart
+            accounts.remove(machine, [], groups)
+        accounts.close([machine.homes / name for name in users])
+        accounts.close([machine.shared / name for name in groups])
+
+
+def _groups_of(pid: int) -> set[int]:
+    """Supplementary groups of a process; empty when it is gone."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return set()
+    line = next((line for line in status.splitlines() if line.startswith("Groups:")), "")
+    return {int(gid) for gid in line.split()[1:]}

@@ -1,0 +1,105 @@
+"""Deployments that the tests share: one a mode, made once, since each takes 20 seconds."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from qhub.local import interpreter
+from tests.local.deployment import (
+    Deployment,
+    Runner,
+    new_deployment,
+    own_runner,
+    remove_folder,
+    restoring,
+    runner_as_ordinary_user,
+)
+
+ORDINARY_USER = "qhub-tests"
+ROOT = os.geteuid() == 0
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.local)
+            if "unix" in item.name.split("[")[-1] or "unix_hub" in getattr(
+                item, "fixturenames", ()
+            ):
+                item.add_marker(pytest.mark.root)
+
+
+@pytest.fixture(scope="session")
+def place() -> Iterator[Path]:
+    """A folder that every user of the machine can enter, with a short path."""
+    folder = Path(tempfile.mkdtemp(prefix="qhub-", dir="/tmp")).resolve()  # noqa: S108
+    folder.chmod(0o755)
+    yield folder
+    remove_folder(folder)
+
+
+@pytest.fixture(scope="session")
+def runner(place: Path) -> Iterator[Runner]:
+    """Who deploys without isolation: an ordinary user, also when the tests run as root."""
+    if not ROOT:
+        yield own_runner()
+        return
+    if interpreter.find_reachable() is None:
+        pytest.skip("no Python that an ordinary user can run")
+    subprocess.run(["userdel", ORDINARY_USER], capture_output=True, check=False)
+    subprocess.run(["useradd", "--user-group", "--no-create-home", ORDINARY_USER], check=True)
+    uid = int(subprocess.check_output(["id", "-u", ORDINARY_USER]))
+    try:
+        yield runner_as_ordinary_user(place, uid)
+    finally:
+        subprocess.run(["userdel", ORDINARY_USER], check=True)
+
+
+@pytest.fixture(scope="session")
+def none_hub(runner: Runner, place: Path) -> Iterator[Deployment]:
+    """A hub on which all servers run as who deployed."""
+    deployment = new_deployment(runner, place / "none")
+    yield from _standing(deployment)
+
+
+@pytest.fixture(scope="session")
+def unix_hub(place: Path) -> Iterator[Deployment]:
+    """A hub on which each person is a Unix user."""
+    if not ROOT:
+        pytest.skip("Unix users need root")
+    deployment = new_deployment(own_runner(), place / "unix", isolation="unix")
+    yield from _standing(deployment)
+
+
+def _standing(deployment: Deployment) -> Iterator[Deployment]:
+    try:
+        deployment.up()
+        yield deployment
+    finally:
+        deployment.down()
+
+
+@pytest.fixture(scope="session", params=["none", "unix"])
+def hub(request: pytest.FixtureRequest) -> Deployment:
+    """The hub of either mode; tests leave it as they found it."""
+    deployment: Deployment = request.getfixturevalue(f"{request.param}_hub")
+    return deployment
+
+
+@pytest.fixture
+def changing(hub: Deployment) -> Iterator[Deployment]:
+    """The hub of either mode, for tests that change its settings."""
+    yield from restoring(hub)
+
+
+@pytest.fixture
+def changing_unix(unix_hub: Deployment) -> Iterator[Deployment]:
+    """The hub with Unix users, for tests that change its settings."""
+    yield from restoring(unix_hub)

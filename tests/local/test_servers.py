@@ -1,0 +1,142 @@
+"""What a person does on the hub: log in, choose, start, compute, stop."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.local.browser import Person
+from tests.local.deployment import GIGABYTE, Deployment, wait_until
+
+
+def test_only_the_right_password_of_a_listed_person_logs_in(hub: Deployment) -> None:
+    assert not Person(hub.machine.url).login("alice", "wrong")
+    assert not Person(hub.machine.url).login("nobody", "wrong")
+    assert not Person(hub.machine.url).login("bob", "")
+    assert Person(hub.machine.url).login("alice", "alice's")
+
+
+def test_guessing_gets_slow(hub: Deployment) -> None:
+    person = Person(hub.machine.url)
+    for _ in range(6):
+        person.login("mallory", "guess")
+    assert person.status == 429
+    assert "Try again" in person.page
+
+
+def test_the_pages_bear_the_theme(hub: Deployment) -> None:
+    page = Person(hub.machine.url).request("/hub/login")
+    assert "Test hub" in page
+    assert "Notebooks for the tests" in page
+    assert ("not isolated" in page) != hub.unix
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert "https://" not in page
+
+
+def test_a_kernel_computes_over_the_websocket(hub: Deployment) -> None:
+    alice = hub.person("alice")
+    alice.start("small")
+    alice.enter()
+    with alice.kernel() as kernel:
+        assert kernel.run("1 + 1") == "2"
+        assert kernel.run("import os; os.environ['GREETING']") == "'hello'"
+        assert kernel.run("from pathlib import Path; str(Path.home())") == repr(
+            str(hub.machine.homes / "alice")
+        )
+        assert kernel.run("sorted(p.name for p in Path('shared').iterdir())") == (
+            "['admin', 'users']"
+        )
+        assert kernel.run("print('x' * 2_000_000)").count("x") == 2_000_000
+        kernel.run("Path('big').write_bytes(bytes(150_000_000))")
+    assert len(alice.request("/user/alice/files/big")) == 150_000_000
+    alice.stop()
+    assert not hub.server_pid("alice")
+
+
+def test_a_server_inherits_no_secret(hub: Deployment) -> None:
+    bob = hub.person("bob")
+    bob.start()
+    bob.enter()
+    environment = bob.run("import os; print('\\n'.join(f'{k}={v}' for k, v in os.environ.items()))")
+    private = hub.machine.private
+    for path in private.glob("token-*"):
+        assert path.read_text().strip() not in environment
+    assert "QHUB_SETTINGS" not in environment
+    bob.stop()
+
+
+def test_a_profile_is_only_for_those_it_names(hub: Deployment) -> None:
+    bob = hub.person("bob")
+    bob.hub_api("POST", "/users/bob/server", {"profile": "secret"})
+    assert bob.status == 400
+    assert not hub.server_pid("bob")
+    page = hub.person("alice").request("/hub/spawn")
+    assert page.count('type="radio"') == 2
+    assert "2 processors" in page
+    assert "2 GB memory" in page
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="limits are Linux's")
+def test_memory_is_limited(hub: Deployment) -> None:
+    alice = hub.person("alice")
+    alice.start("small")
+    alice.enter()
+    server = hub.server_pid("alice")
+    kernel = alice.kernel()
+    take = f"x = b'x' * {2 * GIGABYTE}; len(x)"
+    if hub.unix:  # the kernel of the system ends the notebook's kernel, not the server
+        kernel.send(take)
+        wait_until(lambda: _was_restarted(alice, kernel.id))
+    else:
+        assert "MemoryError" in kernel.run(take)
+        assert kernel.run("1 + 1") == "2"
+    kernel.socket.close()
+    assert hub.server_pid("alice") == server
+    alice.stop()
+
+
+def _was_restarted(person: Person, kernel_id: str) -> bool:
+    log = person.server_api("GET", f"/kernels/{kernel_id}")
+    return log.get("execution_state") in ("restarting", "dead", "starting", "autorestarting") or (
+        log.get("reason") == "died"
+    )
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="limits are Linux's")
+def test_processors_are_limited(hub: Deployment) -> None:
+    alice = hub.person("alice")
+    alice.start("small")
+    alice.enter()
+    code = (
+        "import multiprocessing as m, time\n"
+        "def burn():\n"
+        "    end = time.monotonic() + 1.5\n"
+        "    while time.monotonic() < end: pass\n"
+        "    import resource; return None\n"
+        "ps = [m.get_context('fork').Process(target=burn) for _ in range(2)]\n"
+        "[p.start() for p in ps]; [p.join() for p in ps]\n"
+        "import resource; r = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
+        "print(r.ru_utime + r.ru_stime)"
+    )
+    used = float(alice.run(code))
+    assert used < 2.0, used  # two processes, 1.5 s each, on one processor
+    alice.stop()
+
+
+def test_stopping_a_server_ends_all_that_was_started_in_it(unix_hub: Deployment) -> None:
+    bob = unix_hub.person("bob")
+    bob.start()
+    bob.enter()
+    bob.run("import subprocess; subprocess.Popen(['sleep', '600'], start_new_session=True)")
+    assert unix_hub.server_pid("bob")
+    bob.stop()
+    assert not unix_hub.server_pid("bob")
+
+
+def test_after_a_refused_profile_the_default_one_starts(hub: Deployment) -> None:
+    bob = hub.person("bob")
+    bob.hub_api("POST", "/users/bob/server", {"profile": "no such"})
+    assert bob.status == 400
+    bob.start()
+    bob.stop()
