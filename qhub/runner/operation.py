@@ -170,9 +170,9 @@ def raise_first(errors: Mapping[str, QhubError], stop: threading.Event) -> None:
 
 
 def _cause(event: Event) -> str:
-    """A diagnostic in few words: what a provisioner printed is the cause, the rest is wrapping."""
-    if "\nOutput: " in event.detail or "Output: " in event.detail:
-        output = event.detail.split("Output: ", 1)[1].strip()
-        if output:
-            return output.removeprefix("error: ")
-    return f"{event.message}\n{event.detail}".strip()
+    """A diagnostic in few words: what a program of a module called an error, or its last lines."""
+    _, ran, output = event.detail.partition("Output: ")
+    if not ran or not output.strip():
+        return f"{event.message}\n{event.detail}".strip()
+    _, told, error = output.rpartition("error: ")
+    return error.strip() if told else "\n".join(output.strip().splitlines()[-15:])
