@@ -184,7 +184,7 @@ class _Builder:
         tag = None if plain or not event.ctag else str(event.ctag)
         if tag and tag not in _PLAIN_TAGS:
             self._tag(event, place)
-        text: str = event.value
+        text = self._whole(event.value, place)
         value = _resolve(text) if plain or tag in _TYPED_TAGS else text
         if plain:
             place = Place(place.line, place.column, text)
@@ -197,6 +197,15 @@ class _Builder:
             self._key(frame, value, text, place, plain)
         else:
             self._add(value, place)
+
+    def _whole(self, text: str, place: Place) -> str:
+        """The text with surrogate pairs, which JSON writes as two escapes, put together."""
+        if text.isascii():
+            return text
+        joined = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        if "\N{REPLACEMENT CHARACTER}" in joined and "\N{REPLACEMENT CHARACTER}" not in text:
+            self._problem(place, "this text holds half a character (a lone surrogate)", "delete it")
+        return joined
 
     def _key(self, frame: _Frame, value: Any, text: str, place: Place, plain: bool) -> None:
         if plain and text == "<<":

@@ -85,7 +85,7 @@ class Document:
         line = place.line
         source = None
         if 0 < line <= len(self.lines) and place.column <= _WIDEST:
-            source = clipped(_harmless(masked(self.lines[line - 1])), _WIDEST + 40)
+            source = clipped(_harmless(masked(self.lines[line - 1]), tab="\t"), _WIDEST + 40)
         message = clipped(_harmless(message), _LONGEST_MESSAGE)
         hint = clipped(_harmless(hint), _LONGEST_MESSAGE) if hint else None
         return Problem(message, self.file, line, place.column, _harmless(key), hint, source)
@@ -103,11 +103,11 @@ class Document:
         return 1, 1
 
 
-def _harmless(text: str) -> str:
-    """Without what would move a terminal's cursor or end a line; every character keeps its place."""
+def _harmless(text: str, tab: str = "") -> str:
+    """Without what moves a cursor or ends a line; every character keeps its place."""
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() or c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return "".join(c if c.isprintable() or c == tab else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def dotted(path: KeyPath) -> str:
@@ -129,9 +129,9 @@ def masked(line: str) -> str:
     return _SECRET_LINE.sub(r"\1***", line)
 
 
-def read(path: Path, shown: str | None = None) -> Document:
+def read(path: Path) -> Document:
     """Reads a file; whatever may be wrong with it ends up in `problems`."""
-    document = Document(shown or str(path))
+    document = Document(_harmless(str(path)))
     try:
         raw = _bytes(path)
         text = _decoded(raw)

@@ -168,7 +168,7 @@ def _quantity(text: str, decimal: int, example: str) -> Quantity:
         message = f"`{text}` is not a quantity: a number and one of K, M, G, T, Ki, Mi, Gi, Ti"
         raise wrong(message, f"for example `{example}`")
     size = int(float(match[1]) * (1024 if unit.endswith("I") else decimal) ** power)
-    if size < 1024**2:
+    if size < 10**6:
         raise wrong(f"`{text}` is {size} bytes; a unit seems to be missing", f"such as `{example}`")
     return Quantity(text, size)
 

@@ -89,9 +89,11 @@ class Existing(Section):
 class Taint(Section):
     """Keeps everything off a node group that does not tolerate it."""
 
-    key: Title
-    value: str | None = None
-    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
+    key: Title = Field(description="For example `nvidia.com/gpu`.")
+    value: str | None = Field(None, description="For example `present`.")
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] = Field(
+        description="What happens to what does not tolerate it."
+    )
 
 
 def _instance(text: str) -> str:
@@ -193,16 +195,18 @@ class AmazonWebServices(Section):
 class PrivateCluster(Section):
     """A cluster whose nodes have no public addresses."""
 
-    enable_private_nodes: bool = True
-    enable_private_endpoint: bool = False
-    master_ipv4_cidr_block: Cidr = "172.16.0.0/28"
+    enable_private_nodes: bool = Field(True, description="Nodes without public addresses.")
+    enable_private_endpoint: bool = Field(False, description="No public Kubernetes API.")
+    master_ipv4_cidr_block: Cidr = Field(
+        "172.16.0.0/28", description="Addresses of the Kubernetes API."
+    )
 
 
 class AuthorizedNetwork(Section):
     """Addresses that may reach the Kubernetes API."""
 
-    cidr_block: Cidr
-    display_name: Title
+    cidr_block: Cidr = Field(description="For example `192.0.2.0/24`.")
+    display_name: Title = Field(description="What it is called in the console.")
 
 
 def _gcp_project(text: str) -> str:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pydantic import PrivateAttr, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from qhub.config.fields import Section, Title, Variable, wrong
 from qhub.errors import MissingSecret
@@ -13,8 +13,10 @@ from qhub.errors import MissingSecret
 class SecretRef(Section):
     """Where a secret is: `{env: NAME}` or `{file: PATH}`, never the secret itself."""
 
-    env: Variable | None = None
-    file: Title | None = None
+    env: Variable | None = Field(None, description="Environment variable that holds it.")
+    file: Title | None = Field(
+        None, description="File that holds it; relative to the folder of the configuration."
+    )
 
     # The folder that a relative `file` starts from: that of the configuration file.
     _folder: Path = PrivateAttr(default_factory=Path)

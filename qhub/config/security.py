@@ -12,7 +12,6 @@ from qhub.config.fields import (
     Title,
     Url,
     UserName,
-    defaults,
     wrong,
 )
 from qhub.config.secrets import SecretRef
@@ -78,10 +77,13 @@ class Group(Section):
     gid: int = Field(ge=100, le=LARGEST_ID, description="Number of the Unix group; unique.")
 
 
+_TYPE = "`password`, `GitHub`, `Auth0` or `custom`."
+
+
 class PasswordAuthentication(Section):
     """Users log in with the passwords of `security.users`."""
 
-    type: Literal["password"] = "password"
+    type: Literal["password"] = Field(description=_TYPE)
 
 
 class GitHubConfig(Section):
@@ -97,8 +99,8 @@ class GitHubConfig(Section):
 class GitHubAuthentication(Section):
     """Users log in at GitHub; their names there are the names in `security.users`."""
 
-    type: Literal["GitHub"]
-    config: GitHubConfig
+    type: Literal["GitHub"] = Field(description=_TYPE)
+    config: GitHubConfig = Field(description="The OAuth app at GitHub.")
 
 
 class Auth0Config(Section):
@@ -118,8 +120,8 @@ class Auth0Config(Section):
 class Auth0Authentication(Section):
     """Users log in at Auth0."""
 
-    type: Literal["Auth0"]
-    config: Auth0Config
+    type: Literal["Auth0"] = Field(description=_TYPE)
+    config: Auth0Config = Field(description="The application at Auth0.")
 
 
 def _class_path(text: str) -> str:
@@ -131,7 +133,7 @@ def _class_path(text: str) -> str:
 class CustomAuthentication(Section):
     """Users log in by a JupyterHub authenticator class of your own."""
 
-    type: Literal["custom"]
+    type: Literal["custom"] = Field(description=_TYPE)
     authentication_class: Annotated[str, Text(_class_path)] = Field(
         description="Importable name of the class, `package.module.Class`."
     )
@@ -151,7 +153,8 @@ class Security(Section):
     """Users, groups and the way to log in."""
 
     authentication: Authentication = Field(
-        default_factory=defaults(PasswordAuthentication), description="How users log in."
+        default_factory=lambda: PasswordAuthentication.model_construct(type="password"),
+        description="How users log in.",
     )
     users: dict[UserName, User] = Field(
         default_factory=dict, description="Only these may log in; the key is the login name."

@@ -142,7 +142,6 @@ def write(made: Start, path: Path, password_file: Path | None = None) -> list[Pa
     Whatever is there is replaced, in one step each. Returns what was written.
     """
     schema = path.parent / SCHEMA_FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
     if password_file and made.password:
         _replace(password_file, made.password + "\n", 0o600)
     _replace(schema, schema_text(), 0o644)
@@ -153,6 +152,7 @@ def write(made: Start, path: Path, password_file: Path | None = None) -> list[Pa
 
 def _replace(path: Path, text: str, mode: int) -> None:
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -14,6 +14,8 @@ from qhub.errors import ConfigError, Problem
 
 from .support import SECURITY, config
 
+LINES = "`key: value` lines"
+
 
 def data(text: str) -> object:
     document = parse(text, "f.yaml")
@@ -37,7 +39,8 @@ def sorted_problems(text: str) -> list[Problem]:
         ("true", True), ("yes", "yes"), ("on", "on"), ("~", None), ("", None), ("null", None),
         ("2026-01-01", "2026-01-01"), ("12:30:45", "12:30:45"), ("'1'", "1"), ('"a\\n"', "a\n"),
         ("!!str 1", "1"), ("!!int '1'", 1), ("|\n  x\n", "x\n"), ("9" * 500, "9" * 500),
-        ("[1, a]", [1, "a"]), ("{a: {b: 1}}", {"a": {"b": 1}}), (".", "."), ("-", [None]),
+        ("[1, a]", [1, "a"]), ('"\\ud83d\\ude00"', "\U0001f600"),
+        ("{a: {b: 1}}", {"a": {"b": 1}}), (".", "."), ("-", [None]),
     ],
 )  # fmt: skip
 def test_core_schema(written: str, value: object) -> None:
@@ -101,8 +104,8 @@ def test_merged_profiles_are_checked_where_they_stand() -> None:
         ("# only words\n", ["1:1 the file is empty"]),
         ("---\n...\n", ["1:1 the file is empty"]),
         ("{}", ["1:1 the file sets nothing"]),
-        ("- a\n- b", ["1:1 this is a list; a configuration consists of `key: value` lines"]),
-        ("# x\njust words", ["2:1 this is a single value; a configuration consists of `key: value` lines"]),
+        ("- a\n- b", ["1:1 this is a list; a configuration consists of " + LINES]),
+        ("# x\njust words", ["2:1 this is a single value; a configuration consists of " + LINES]),
         ("a: 1\n---\nb: 2", ["2:1 a second YAML document starts here"]),
         ("a: *b", ["1:4 `*b` refers to no anchor"]),
         ("a: &b 1\nc: *B", ["2:4 `*B` refers to no anchor; did you mean `b`?"]),
@@ -112,7 +115,7 @@ def test_merged_profiles_are_checked_where_they_stand() -> None:
         ("x: 1\n? [a]\n: b", ["2:3 a key has to be text, not a list or mapping"]),
         ("{a: 1, {b: 1}: c}", ["1:8 a key has to be text, not a list or mapping"]),
         ("true: 1", ["1:1 a key has to be text, this is `true`"]),
-        ("a: !!python/object:os.system {}", ["1:4 the tag `!!python/object:os.system` has no meaning here"]),
+        ("a: !!python/name:x", ["1:4 the tag `!!python/name:x` has no meaning here"]),
         ("a: !secret x", ["1:4 the tag `!secret` has no meaning here"]),
         ("a: b: c", ["1:5 a second `:` in this line, or an indentation that does not fit"]),
         ("a:\n   b: 1\n  c: 2", ["3:3 the indentation does not fit the lines above"]),
@@ -125,6 +128,7 @@ def test_merged_profiles_are_checked_where_they_stand() -> None:
         ("a: \"\\xZZ\"", None),
         ("&a &b c: 1", None),
         ("\ud800: 1", None),
+        ('a: "\\ud800"', ["1:4 this text holds half a character (a lone surrogate)"]),
     ],
 )  # fmt: skip
 def test_what_can_not_be_read(text: str, said: list[str] | None) -> None:
