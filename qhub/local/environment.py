@@ -101,7 +101,7 @@ def _build(machine: Machine, name: str, folder: Path, requirements: Path) -> Non
             [*install, "--no-deps", "--compile-bytecode", "--requirement", str(requirements)],
         ]
         # Marked as ours, so that a destroy ends what an interrupted run left at work.
-        marked = _uv_environment() | {owned.VARIABLE: str(machine.directory)}
+        marked = _uv_environment() | owned.installing(machine)
         for step in steps:
             _run(step, log, output.fileno(), marked)
         for path, text in _FILES.get(name, {}).items():

@@ -18,6 +18,8 @@ from qhub.local.files import write_private
 VARIABLE = "QHUB_DEPLOYMENT"
 SERVER_VARIABLE = "QHUB_SERVER"
 """Set for everything that runs inside a person's server: whose it is."""
+INSTALL_VARIABLE = "QHUB_INSTALL"
+"""Set for what makes an environment, which nothing but a destroy may end."""
 
 
 def owner(directory: Path) -> Path | None:
@@ -27,6 +29,11 @@ def owner(directory: Path) -> Path | None:
         return Path(marker["deployment"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def installing(machine: Machine) -> dict[str, str]:
+    """Marks an installer: it is of the deployment, but none of the supervisor's programs."""
+    return {VARIABLE: str(machine.directory), INSTALL_VARIABLE: "1"}
 
 
 def is_ours(machine: Machine) -> bool:
@@ -56,7 +63,8 @@ def processes(machine: Machine) -> Iterator[system.Process]:
 def services(machine: Machine) -> Iterator[system.Process]:
     """Those of them that are not inside a person's server: the supervisor and its programs."""
     for process in processes(machine):
-        if SERVER_VARIABLE not in system.environment(process):
+        environment = system.environment(process)
+        if SERVER_VARIABLE not in environment and INSTALL_VARIABLE not in environment:
             yield process
 
 
