@@ -1,7 +1,5 @@
 """`qhub hash-password`."""
 
-from __future__ import annotations
-
 import sys
 from typing import Annotated
 

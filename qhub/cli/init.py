@@ -1,7 +1,5 @@
 """`qhub init`."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -98,7 +96,7 @@ def init(
         _show(made, config)
 
 
-def _answers(provider: str, given: dict[str, Any], *, ask: bool) -> Answers:
+def _answers(provider: str, given: dict[str, Any], *, ask: bool) -> "Answers":
     """What the flags say; a person who gave none of them is asked."""
     from qhub.cli.console import is_terminal
     from qhub.config.scaffold import DEFAULT_REGIONS, Answers
@@ -121,7 +119,7 @@ _QUESTIONS = {
 }
 
 
-def _show(made: Start, config: Path) -> None:
+def _show(made: "Start", config: Path) -> None:
     from qhub.cli.console import say
 
     for notice in made.notices:

@@ -1,7 +1,5 @@
 """`qhub schema`."""
 
-from __future__ import annotations
-
 import typer
 
 

@@ -1,7 +1,5 @@
 """`qhub validate`."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from collections.abc import Sequence
@@ -49,7 +47,7 @@ def validate(
     raise typer.Exit(0 if valid else 2)
 
 
-def _show(file: str, problems: Sequence[Problem], valid: bool) -> None:
+def _show(file: str, problems: Sequence["Problem"], valid: bool) -> None:
     from qhub.cli.console import say, show_problem
 
     for problem in problems:
@@ -61,7 +59,7 @@ def _show(file: str, problems: Sequence[Problem], valid: bool) -> None:
         typer.echo(f"{file} is valid" + (f", {count} warning{'s'[: count != 1]}" if count else ""))
 
 
-def annotation(problem: Problem) -> str:
+def annotation(problem: "Problem") -> str:
     """The problem as a workflow command of GitHub Actions."""
     place = {"file": problem.file}
     if problem.line:

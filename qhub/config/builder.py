@@ -6,19 +6,18 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
-from ruamel.yaml.events import (
-    AliasEvent,
-    CollectionEndEvent,
-    CollectionStartEvent,
-    DocumentStartEvent,
-    MappingStartEvent,
-    ScalarEvent,
-)
-from ruamel.yaml.reader import ReaderError
-
 from qhub.config.document import DEEPEST, MOST_VALUES, Document, Key, Place, place_of
+from qhub.config.events import (
+    Alias,
+    CollectionEnd,
+    CollectionStart,
+    DocumentStart,
+    MappingStart,
+    Scalar,
+    SyntaxProblem,
+    Unprintable,
+    events,
+)
 from qhub.config.nearest import clipped, did_you_mean
 
 
@@ -61,13 +60,13 @@ def build(text: str, document: Document) -> None:
     """Fills `document` with what `text` says."""
     builder = _Builder(document, text)
     try:
-        for event in YAML(typ="safe", pure=True, plug_ins=[]).parse(text):
+        for event in events(text):
             builder.take(event)
     except _StopError:
         pass
-    except ReaderError as error:
+    except Unprintable as error:
         builder.unprintable(error)
-    except MarkedYAMLError as error:
+    except SyntaxProblem as error:
         builder.failed(error)
     except Exception as error:  # malformed directives and escapes end in plain ones here and there
         reason = clipped(str(error).partition("\n")[0] or type(error).__name__, 120)
@@ -94,15 +93,15 @@ class _Builder:
     def take(self, event: Any) -> None:
         mark = event.start_mark
         self.last = place = Place(mark.line + 1, mark.column + 1)
-        if isinstance(event, ScalarEvent):
+        if isinstance(event, Scalar):
             self._scalar(event, place)
-        elif isinstance(event, CollectionEndEvent):
+        elif isinstance(event, CollectionEnd):
             self._close()
-        elif isinstance(event, CollectionStartEvent):
+        elif isinstance(event, CollectionStart):
             self._open(event, place)
-        elif isinstance(event, AliasEvent):
+        elif isinstance(event, Alias):
             self._alias(event.anchor, place)
-        elif isinstance(event, DocumentStartEvent):
+        elif isinstance(event, DocumentStart):
             self.documents += 1
             if self.documents > 1:
                 self._problem(place, "a second YAML document starts here", "keep one of them")
@@ -123,13 +122,13 @@ class _Builder:
             self._problem(document.place(()), message, _START)
         document.data = None
 
-    def unprintable(self, error: ReaderError) -> None:
+    def unprintable(self, error: Any) -> None:
         """A control character, which YAML does not allow even in quotes."""
         message = f"the character U+{error.character:04X} is not allowed in YAML"
         self._problem(place_of(self.text, error.position), message, "delete it")
         self.broken = True
 
-    def failed(self, error: MarkedYAMLError) -> None:
+    def failed(self, error: Any) -> None:
         """The parser could not go on."""
         self.broken = True
         self.document.data = None
@@ -158,7 +157,7 @@ class _Builder:
             event_key = False
         if event.ctag and str(event.ctag) not in _PLAIN_TAGS:
             self._tag(event, place)
-        data: dict[Any, Any] | list[Any] = {} if isinstance(event, MappingStartEvent) else []
+        data: dict[Any, Any] | list[Any] = {} if isinstance(event, MappingStart) else []
         new = _Frame(data, {}, place, None)
         if event_key:
             new.key_place = _AS_KEY
