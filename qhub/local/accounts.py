@@ -2,12 +2,16 @@
 
 A user `qhub-NAME` bears `qhub FOLDER` as its comment, where FOLDER is the deployment's; a group
 `qhub-GROUP` is written down in `private/groups.json` before it is made. What doesn't bear that
-sign was made by somebody else and is never touched. So one machine can hold several deployments
-with Unix users as long as their names, uids and gids differ.
+sign was made by somebody else and is never touched.
+
+A machine can hold several deployments, staging beside production. The same name with the same
+number is then the same person or group: the comment lists every folder, `qhub FOLDER|FOLDER`, and
+the account goes with the last of them. The same name with another number is refused.
 """
 
 from __future__ import annotations
 
+import contextlib
 import grp
 import json
 import os
@@ -20,7 +24,7 @@ from functools import partial
 from pathlib import Path
 
 from qhub.errors import LocalError, PreflightError
-from qhub.local import system
+from qhub.local import owned, system
 from qhub.local.facts import Machine
 from qhub.local.files import ensure_folder, write_private
 from qhub.local.settings import HubSettings, User
@@ -35,9 +39,21 @@ def account(name: str) -> str:
     return f"{PREFIX}{name}"
 
 
-def comment(machine: Machine) -> str:
-    """The sign of this deployment in an account's comment field."""
-    return f"qhub {machine.directory}"
+_SIGN = "qhub /"
+
+
+def holders(entry: pwd.struct_passwd) -> list[str]:
+    """Folders of the deployments that an account belongs to; empty when qhub didn't make it."""
+    named = entry.pw_name.startswith(PREFIX) and entry.pw_gecos.startswith(_SIGN)
+    return entry.pw_gecos.removeprefix("qhub ").split("|") if named else []
+
+
+def _comment(folders: Sequence[str]) -> str:
+    return "qhub " + "|".join(folders)
+
+
+def _others(machine: Machine, entry: pwd.struct_passwd) -> list[str]:
+    return [folder for folder in holders(entry) if folder != str(machine.directory)]
 
 
 def user_entry(name: str) -> pwd.struct_passwd | None:
@@ -58,19 +74,33 @@ def group_entry(name: str) -> grp.struct_group | None:
 
 def our_users(machine: Machine) -> dict[str, pwd.struct_passwd]:
     """The people who have an account of this deployment's."""
-    sign = comment(machine)
     return {
         entry.pw_name.removeprefix(PREFIX): entry
         for entry in pwd.getpwall()
-        if entry.pw_name.startswith(PREFIX) and entry.pw_gecos == sign
+        if str(machine.directory) in holders(entry)
     }
+
+
+def processes_of(machine: Machine, name: str) -> Iterator[system.Process]:
+    """What runs as a person's Unix user, but for what is of another deployment."""
+    entry = our_users(machine).get(name)
+    if entry is None:
+        return
+    others = _others(machine, entry)
+    for process in system.of_user(entry.pw_uid):
+        if system.environment(process).get(owned.VARIABLE) not in others:
+            yield process
 
 
 def our_groups(machine: Machine) -> dict[str, int]:
     """The groups that this deployment made or was about to make, with their gids."""
+    return _groups_in(_groups_file(machine))
+
+
+def _groups_in(file: Path) -> dict[str, int]:
     try:
-        known: dict[str, int] = json.loads(_groups_file(machine).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        known: dict[str, int] = json.loads(file.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     return known
 
@@ -79,8 +109,17 @@ def _groups_file(machine: Machine) -> Path:
     return machine.private / "groups.json"
 
 
+def _groups_of_others(machine: Machine) -> dict[str, int]:
+    """The groups of the other deployments on this machine."""
+    folders = {folder for entry in pwd.getpwall() for folder in _others(machine, entry)}
+    found: dict[str, int] = {}
+    for folder in sorted(folders):
+        found |= _groups_in(Path(folder) / "private" / "groups.json")
+    return found
+
+
 def _problems(settings: HubSettings, machine: Machine) -> Iterator[str]:
-    ours, groups = our_users(machine), our_groups(machine)
+    ours, groups, shared = our_users(machine), our_groups(machine), _groups_of_others(machine)
     by_uid = {entry.pw_uid: entry for entry in pwd.getpwall()}
     by_gid = {entry.gr_gid: entry.gr_name for entry in grp.getgrall()}
     for kind, names in (("user", settings.users), ("group", settings.groups)):
@@ -89,22 +128,27 @@ def _problems(settings: HubSettings, machine: Machine) -> Iterator[str]:
                 yield f"{kind} {name} can't be a Unix {kind} (a-z, 0-9, _ . -, 27 characters)"
     for name, user in settings.users.items():
         entry, holder = user_entry(name), by_uid.get(user.uid)
-        if entry and name not in ours:
+        if entry and _others(machine, entry):
+            if entry.pw_uid != user.uid:
+                yield f"the Unix user {account(name)} has uid {entry.pw_uid} and is {_whose(entry)}"
+        elif entry and name not in ours:
             yield f"the Unix user {account(name)} is {_whose(entry)}"
         elif holder and holder.pw_name.removeprefix(PREFIX) not in ours:
             yield f"the uid {user.uid} of {name} is that of {holder.pw_name}, {_whose(holder)}"
     for name, group in settings.groups.items():
         found, taken_by = group_entry(name), by_gid.get(group.gid)
-        if found and name not in groups:
+        if name in shared:
+            if shared[name] != group.gid:
+                yield f"the group {name} has gid {shared[name]} in another deployment"
+        elif found and name not in groups:
             yield f"the Unix group {account(name)} was made by somebody else"
         elif taken_by and taken_by.removeprefix(PREFIX) not in groups:
             yield f"the gid {group.gid} of the group {name} is that of {taken_by}"
 
 
 def _whose(entry: pwd.struct_passwd) -> str:
-    if entry.pw_gecos.startswith("qhub /"):
-        return f"of the deployment in {entry.pw_gecos.removeprefix('qhub ')}"
-    return "not made by qhub"
+    folders = holders(entry)
+    return f"of the deployment in {' and '.join(folders)}" if folders else "not made by qhub"
 
 
 def preflight(settings: HubSettings, machine: Machine | None) -> None:
@@ -150,20 +194,52 @@ def _ensure_user(machine: Machine, name: str, user: User) -> bool:
     home = str(machine.homes / name)
     gid = grp.getgrnam(account(user.primary_group)).gr_gid
     secondary = sorted({*user.groups} - {user.primary_group})
-    flags = ["--uid", str(user.uid), "--gid", str(gid), "--home", home, "--shell", "/bin/bash"]
+    flags = ["--uid", str(user.uid), "--gid", str(gid), "--shell", "/bin/bash"]
     flags += ["--groups", ",".join(map(account, secondary))]
     if entry is None:
-        flags += ["--no-create-home", "--no-user-group", "--no-log-init"]
+        flags += ["--home", home, "--no-create-home", "--no-user-group", "--no-log-init"]
         flags += ["-K", "SUB_UID_COUNT=0", "-K", "SUB_GID_COUNT=0"]
-        _run("useradd", *flags, "--comment", comment(machine), account(name))
+        _run("useradd", *flags, "--comment", _comment([str(machine.directory)]), account(name))
         return True
-    if entry.pw_gecos != comment(machine):
+    if _others(machine, entry):
+        return _join_user(machine, name, entry, [user.primary_group, *secondary])
+    if name not in our_users(machine):
         raise LocalError(f"the Unix user {account(name)} is {_whose(entry)}")
-    same = (entry.pw_uid, entry.pw_gid, entry.pw_dir) == (user.uid, gid, home)
+    if entry.pw_dir != home:
+        _rehome(name, home)
+    same = (entry.pw_uid, entry.pw_gid) == (user.uid, gid)
     if same and {*_secondary(account(name), gid)} == {*map(account, secondary)}:
         return False
     _run("usermod", *flags, account(name))
     return True
+
+
+def _join_user(
+    machine: Machine, name: str, entry: pwd.struct_passwd, groups: Sequence[str]
+) -> bool:
+    """Share an account with other deployments: its home and primary group stay theirs."""
+    missing = {*map(account, groups)} - {
+        grp.getgrgid(gid).gr_name for gid in os.getgrouplist(account(name), entry.pw_gid)
+    }
+    folders = sorted({*holders(entry), str(machine.directory)})
+    if not missing and folders == sorted(holders(entry)):
+        return False
+    add = ["--append", "--groups", ",".join(sorted(missing))] if missing else []
+    _run("usermod", *add, "--comment", _comment(folders), account(name))
+    return True
+
+
+def _leave_user(machine: Machine, name: str, entry: pwd.struct_passwd) -> None:
+    """Leave a shared account to the other deployments, with a home in the first of them."""
+    others = _others(machine, entry)
+    _run("usermod", "--comment", _comment(others), account(name))
+    _rehome(name, str(Path(others[0]) / "homes" / name))
+
+
+def _rehome(name: str, home: str) -> None:
+    """Change the home that the system knows; servers have their own, so it can wait."""
+    with contextlib.suppress(LocalError):  # refused while something runs as the user
+        _run("usermod", "--home", home, account(name))
 
 
 def _secondary(unix_name: str, primary: int) -> list[str]:
@@ -183,7 +259,7 @@ def outdated(machine: Machine, settings: HubSettings) -> list[str]:
     """People whose uid or primary gid must change, so whose server has to end first."""
     found = []
     for name, entry in our_users(machine).items():
-        user = settings.users.get(name)
+        user = None if _others(machine, entry) else settings.users.get(name)
         gids = {group: value.gid for group, value in settings.groups.items()}
         if user and (entry.pw_uid, entry.pw_gid) != (user.uid, gids.get(user.primary_group)):
             found.append(name)
@@ -195,13 +271,15 @@ def remove(machine: Machine, users: Sequence[str], groups: Sequence[str]) -> Non
     ours = our_users(machine)
     for name in users:
         if name in ours:
-            uid = ours[name].pw_uid
-            system.end(partial(system.of_user, uid))
-            _run("userdel", account(name))
-    known = our_groups(machine)
+            system.end(partial(processes_of, machine, name))
+            if _others(machine, ours[name]):
+                _leave_user(machine, name, ours[name])
+            else:
+                _run("userdel", account(name))
+    known, shared = our_groups(machine), _groups_of_others(machine)
     for name in groups:
         if name in known:
-            if group_entry(name):
+            if group_entry(name) and name not in shared:
                 _run("groupdel", account(name))
             del known[name]
     if machine.private.is_dir():

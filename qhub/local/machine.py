@@ -90,7 +90,12 @@ class Resolution:
         name = self.settings.project_name
         if self.settings.namespace not in DEFAULT_NAMESPACES:
             name = f"{name}-{self.settings.namespace}"
-        return SERVER_DATA / name
+        names = [name, *(f"{name}-{number}" for number in range(2, 100))]
+        folders = [SERVER_DATA / name for name in names]
+        # One that is this deployment's already, from before a destroy that kept data, comes first.
+        ours = [folder for folder in folders if owned.owner(folder) == self.deployment]
+        free = [folder for folder in folders if owned.owner(folder) is None]
+        return (ours or free or folders)[0]
 
     def _kept_directory(self, kept: Path, wanted: Path | None) -> Path:
         if wanted not in (None, kept):

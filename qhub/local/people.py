@@ -74,9 +74,8 @@ class People:
     def _processes_of(self, name: str) -> Iterator[system.Process]:
         """All that runs for a person: in their server, and as their Unix user."""
         yield from (process for owner, process in owned.servers(self._machine) if owner == name)
-        entry = accounts.our_users(self._machine).get(name) if self._machine.unix else None
-        if entry:
-            yield from system.of_user(entry.pw_uid)
+        if self._machine.unix:
+            yield from accounts.processes_of(self._machine, name)
 
     def _remove_accounts(self) -> None:
         machine = self._machine
