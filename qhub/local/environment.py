@@ -110,6 +110,7 @@ def _build(machine: Machine, name: str, folder: Path, requirements: Path) -> Non
         if machine.unix:
             _open_to_all(folder)
         _run([str(python), "-I", "-c", _SMOKE.get(name, "")], log, output.fileno(), {}, machine)
+    (folder / ".lock").unlink(missing_ok=True)  # uv's; everybody may write it
     write_private(folder / ".complete", f"{folder}\n", mode=0o644)
 
 

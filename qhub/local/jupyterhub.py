@@ -262,6 +262,7 @@ def _ensure_certificate(machine: Machine, say: Say) -> None:
         [machine.interpreter("hub"), "-I", script, certificate, key, *names],
         capture_output=True,
         text=True,
+        umask=0o077,
     )
     if done.returncode != 0:
         raise LocalError(f"the certificate could not be made: {done.stderr.strip()[-300:]}")

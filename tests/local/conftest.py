@@ -39,7 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def place() -> Iterator[Path]:
     """A folder that every user of the machine can enter, with a short path."""
-    folder = Path(tempfile.mkdtemp(prefix="qhub-", dir="/tmp")).resolve()  # noqa: S108
+    folder = Path(tempfile.mkdtemp(prefix="qhub-", dir="/tmp")).resolve()
     folder.chmod(0o755)
     yield folder
     remove_folder(folder)
@@ -97,6 +97,12 @@ def hub(request: pytest.FixtureRequest) -> Deployment:
 def changing(hub: Deployment) -> Iterator[Deployment]:
     """The hub of either mode, for tests that change its settings."""
     yield from restoring(hub)
+
+
+@pytest.fixture
+def changing_none(none_hub: Deployment) -> Iterator[Deployment]:
+    """The hub without isolation, for tests that change its settings."""
+    yield from restoring(none_hub)
 
 
 @pytest.fixture

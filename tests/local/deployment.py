@@ -21,6 +21,7 @@ import argon2
 import qhub
 from qhub.local import interpreter, owned, status, system
 from qhub.local.facts import Machine
+from qhub.local.settings import MachineSettings
 from tests.local.browser import Person
 
 PACKAGE = Path(qhub.__file__).parent
@@ -41,7 +42,7 @@ def free_port() -> int:
 
 
 def hub_settings() -> dict[str, Any]:
-    """Alice is admin, Bob works with her in `users`; the profile `Secret` is only for admins."""
+    """Alice is admin, Ben works with her in `crew`; the profile `Secret` is only for admins."""
     return {
         "project_name": "qhubtest",
         "users": {
@@ -49,18 +50,18 @@ def hub_settings() -> dict[str, Any]:
                 "uid": 23101,
                 "password": hashed("alice's"),
                 "admin": True,
-                "primary_group": "admin",
-                "groups": ["admin", "users"],
+                "primary_group": "leads",
+                "groups": ["leads", "crew"],
             },
-            "bob": {
+            "ben": {
                 "uid": 23102,
-                "password": hashed("bob's"),
+                "password": hashed("ben's"),
                 "admin": False,
-                "primary_group": "users",
-                "groups": ["users"],
+                "primary_group": "crew",
+                "groups": ["crew"],
             },
         },
-        "groups": {"admin": {"gid": 23110}, "users": {"gid": 23111}},
+        "groups": {"leads": {"gid": 23110}, "crew": {"gid": 23111}},
         "profiles": [
             {
                 "display_name": "Small",
@@ -75,7 +76,7 @@ def hub_settings() -> dict[str, Any]:
             {
                 "display_name": "Secret",
                 "description": "More room, for those who look after the hub",
-                "groups": ["admin"],
+                "groups": ["leads"],
                 "cpu_limit": 2.0,
                 "mem_limit": 2 * GIGABYTE,
             },
@@ -184,6 +185,26 @@ class Deployment:
         person = Person(self.machine.url)
         assert person.login(name, password or f"{name}'s"), person.page
         return person
+
+    def visitor(self) -> Person:
+        """Somebody who has not logged in."""
+        return Person(self.machine.url)
+
+    def wanted_machine_settings(self) -> MachineSettings:
+        return MachineSettings.model_validate(self.machine_settings)
+
+    def process_with_pid(self, pid: int) -> subprocess.Popen[bytes] | None:
+        """A process that gets a number which just became free; None where that can't be had."""
+        try:
+            Path("/proc/sys/kernel/ns_last_pid").write_text(str(pid - 1), encoding="utf-8")
+        except OSError:
+            return None
+        process = subprocess.Popen(["sleep", "600"])
+        if process.pid == pid:
+            return process
+        process.kill()
+        process.wait()
+        return None
 
     def pid(self, name: str) -> int:
         return next(p.pid or 0 for p in status.processes(self.machine) if p.name == name)

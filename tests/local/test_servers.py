@@ -13,7 +13,7 @@ from tests.local.deployment import GIGABYTE, Deployment, wait_until
 def test_only_the_right_password_of_a_listed_person_logs_in(hub: Deployment) -> None:
     assert not Person(hub.machine.url).login("alice", "wrong")
     assert not Person(hub.machine.url).login("nobody", "wrong")
-    assert not Person(hub.machine.url).login("bob", "")
+    assert not Person(hub.machine.url).login("ben", "")
     assert Person(hub.machine.url).login("alice", "alice's")
 
 
@@ -45,7 +45,7 @@ def test_a_kernel_computes_over_the_websocket(hub: Deployment) -> None:
             str(hub.machine.homes / "alice")
         )
         assert kernel.run("sorted(p.name for p in Path('shared').iterdir())") == (
-            "['admin', 'users']"
+            "['crew', 'leads']"
         )
         assert kernel.run("print('x' * 2_000_000)").count("x") == 2_000_000
         kernel.run("Path('big').write_bytes(bytes(150_000_000))")
@@ -55,22 +55,22 @@ def test_a_kernel_computes_over_the_websocket(hub: Deployment) -> None:
 
 
 def test_a_server_inherits_no_secret(hub: Deployment) -> None:
-    bob = hub.person("bob")
-    bob.start()
-    bob.enter()
-    environment = bob.run("import os; print('\\n'.join(f'{k}={v}' for k, v in os.environ.items()))")
+    ben = hub.person("ben")
+    ben.start()
+    ben.enter()
+    environment = ben.run("import os; print('\\n'.join(f'{k}={v}' for k, v in os.environ.items()))")
     private = hub.machine.private
     for path in private.glob("token-*"):
         assert path.read_text().strip() not in environment
     assert "QHUB_SETTINGS" not in environment
-    bob.stop()
+    ben.stop()
 
 
 def test_a_profile_is_only_for_those_it_names(hub: Deployment) -> None:
-    bob = hub.person("bob")
-    bob.hub_api("POST", "/users/bob/server", {"profile": "secret"})
-    assert bob.status == 400
-    assert not hub.server_pid("bob")
+    ben = hub.person("ben")
+    ben.hub_api("POST", "/users/ben/server", {"profile": "secret"})
+    assert ben.status == 400
+    assert not hub.server_pid("ben")
     page = hub.person("alice").request("/hub/spawn")
     assert page.count('type="radio"') == 2
     assert "2 processors" in page
@@ -125,18 +125,18 @@ def test_processors_are_limited(hub: Deployment) -> None:
 
 
 def test_stopping_a_server_ends_all_that_was_started_in_it(unix_hub: Deployment) -> None:
-    bob = unix_hub.person("bob")
-    bob.start()
-    bob.enter()
-    bob.run("import subprocess; subprocess.Popen(['sleep', '600'], start_new_session=True)")
-    assert unix_hub.server_pid("bob")
-    bob.stop()
-    assert not unix_hub.server_pid("bob")
+    ben = unix_hub.person("ben")
+    ben.start()
+    ben.enter()
+    ben.run("import subprocess; subprocess.Popen(['sleep', '600'], start_new_session=True)")
+    assert unix_hub.server_pid("ben")
+    ben.stop()
+    assert not unix_hub.server_pid("ben")
 
 
 def test_after_a_refused_profile_the_default_one_starts(hub: Deployment) -> None:
-    bob = hub.person("bob")
-    bob.hub_api("POST", "/users/bob/server", {"profile": "no such"})
-    assert bob.status == 400
-    bob.start()
-    bob.stop()
+    ben = hub.person("ben")
+    ben.hub_api("POST", "/users/ben/server", {"profile": "no such"})
+    assert ben.status == 400
+    ben.start()
+    ben.stop()

@@ -1,0 +1,139 @@
+"""Taking a deployment down leaves nothing, however far it got, and nothing of others is touched."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import shutil
+import socket
+from pathlib import Path
+
+import pytest
+
+from qhub.local import owned
+from tests.local.deployment import (
+    REQUIREMENTS,
+    Deployment,
+    Runner,
+    new_deployment,
+    own_runner,
+)
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="Unix users need root")
+
+
+def _port_is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+@pytest.mark.root
+@needs_root
+def test_nothing_is_left(place: Path, unix_hub: Deployment) -> None:
+    """On a second deployment beside the first, with a person at work and a process that hides."""
+    mine = new_deployment(own_runner(), place / "second", isolation="unix", namespace="second")
+    for number, user in enumerate(mine.settings["users"].values()):
+        user["uid"] += 100 + number
+    for group in mine.settings["groups"].values():
+        group["gid"] += 100
+    # Names that another deployment has are refused before anything is changed.
+    assert mine.apply_machine().returncode == 0
+    for name in ("hub", "user"):
+        mine.succeed("environment", "apply", name, "--requirements", REQUIREMENTS / f"{name}.txt")
+    mine.succeed("supervisor", "apply")
+    done = mine.apply_hub()
+    assert done.returncode == 1
+    assert f"is of the deployment in {unix_hub.machine.directory}" in done.stderr
+    mine.settings["users"] = {"zoe": mine.settings["users"]["ben"] | {"groups": ["team"]}}
+    mine.settings["users"]["zoe"]["primary_group"] = "team"
+    mine.settings["groups"] = {"team": {"gid": 23299}}
+    mine.hub_up()
+
+    zoe = mine.person("zoe", "ben's")
+    zoe.start("small")
+    zoe.enter()
+    zoe.run(
+        "import subprocess; subprocess.Popen(['env', '-i', 'sleep', '600'], start_new_session=True)"
+    )
+    directory, ports = mine.machine.directory, [mine.machine.port, *mine.machine.ports.values()]
+    uid = pwd.getpwnam("qhub-zoe").pw_uid
+    outside = place / "outside"
+    outside.mkdir()
+    (outside / "precious").touch()
+    (mine.machine.homes / "zoe" / "trap").symlink_to(outside)
+    mine.kill(mine.pid("hub"))
+
+    mine.down()
+    assert not directory.exists()
+    assert all(map(_port_is_free, ports))
+    assert not [entry for entry in pwd.getpwall() if entry.pw_uid == uid]
+    assert (outside / "precious").exists()
+    assert not mine.facts.exists()
+    assert not list(Path("/sys/fs/cgroup").glob("**/qhub-*/zoe"))
+    mine.down()  # nothing to do is fine
+    assert unix_hub.person("alice")
+
+
+def test_half_made_deployments_go_too(runner: Runner, place: Path) -> None:
+    mine = new_deployment(runner, place / "half")
+    mine.down()
+    assert mine.apply_machine().returncode == 0
+    directory = mine.machine.directory
+    (mine.machine.envs / "hub-0123456789ab").mkdir()
+    mine.down()
+    assert not directory.exists()
+    assert mine.apply_machine().returncode == 0
+    shutil.rmtree(directory)
+    mine.down()
+    assert not mine.facts.exists()
+
+
+def test_data_can_stay(runner: Runner, place: Path) -> None:
+    mine = new_deployment(runner, place / "kept")
+    assert mine.apply_machine().returncode == 0
+    directory = mine.machine.directory
+    (directory / "homes" / "alice").mkdir()
+    (directory / "homes" / "alice" / "work").touch()
+    (directory / "private" / "jupyterhub.sqlite").touch()
+    (directory / "private" / "token-qhub").touch()
+    mine.down(keep_data=True)
+    left = {str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file()}
+    assert left == {".qhub-deployment", "homes/alice/work", "private/jupyterhub.sqlite"}
+    assert mine.apply_machine().returncode == 0, "the data is taken over by the next deploy"
+    assert (directory / "homes" / "alice" / "work").exists()
+    mine.down()
+
+
+def test_a_folder_without_our_mark_is_left_alone(runner: Runner, place: Path) -> None:
+    mine = new_deployment(runner, place / "unmarked")
+    assert mine.apply_machine().returncode == 0
+    directory = mine.machine.directory
+    (directory / owned.MARKER).unlink()
+    done = mine.call("machine", "remove")
+    assert done.returncode == 1
+    assert "left alone" in done.stderr
+    assert directory.is_dir()
+
+
+def test_a_copied_deployment_does_not_touch_the_original(runner: Runner, place: Path) -> None:
+    original = new_deployment(runner, place / "original", directory=str(place / "here"))
+    (place / "here").mkdir()
+    if runner.user is not None:
+        os.chown(place / "here", runner.user, runner.user)
+    assert original.apply_machine().returncode == 0
+    shutil.copytree(original.folder, place / "copy")
+    copy = Deployment(runner, place / "copy", dict(original.machine_settings))
+    for path in (copy.folder, *copy.folder.rglob("*")):
+        if runner.user is not None:
+            os.chown(path, runner.user, runner.user)
+    done = copy.apply_machine()
+    assert done.returncode == 1
+    assert f"belongs to the deployment in {original.folder}" in done.stderr
+    copy.call("machine", "remove")
+    assert (place / "here").is_dir()
+    assert json.loads((place / "here" / owned.MARKER).read_text())["deployment"] == str(
+        original.folder
+    )
+    original.down()
+    assert not (place / "here").exists()
