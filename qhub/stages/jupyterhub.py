@@ -113,6 +113,12 @@ class LocalJupyterHub(Stage[HubSettings, LocalOutputs]):
         accounts.preflight(self.inputs(config), machine)
 
     def check(self, outputs: LocalOutputs) -> None:
+        from qhub.local.jupyterhub import wait_healthy
+
+        machine = Machine.load(Path(outputs.facts))
+        if machine is not None:
+            # A supervisor that was just started brings its programs up in its own time.
+            wait_healthy(machine)
         for address, reason in self.drift(outputs).items():
             raise StageError(self.name, f"{address}: {reason}", hint="see `qhub logs hub`")
 
