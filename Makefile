@@ -67,6 +67,7 @@ $(VENV)/.local: $(ROOT)/pyproject.toml $(ROOT)/constraints.txt
 	@echo "installing qhub into .venv"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --constraint $(ROOT)/constraints.txt --editable "$(ROOT)[local]"
+	@$(BIN)/python -m compileall -q $(ROOT)/qhub
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.local
