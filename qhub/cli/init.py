@@ -87,6 +87,7 @@ def init(
     made = start(_answers(provider, given, ask=not yes and output is not Format.JSON))
     if dry_run:
         typer.echo(made.text, nl=False)
+        _show_password(made, err=True)
         return
     write(made, config, password_file)
     if output is Format.JSON:
@@ -125,8 +126,13 @@ def _show(made: "Start", config: Path) -> None:
     for notice in made.notices:
         say(f"note: {notice}")
     say(f"wrote {config}")
-    if made.password:
-        typer.echo(f"user: {made.answers.admin}")
-        typer.echo(f"password: {made.password}   (shown only now; the file holds its hash)")
+    _show_password(made)
     option = "" if config == DEFAULT_CONFIG else f" -c {config}"
     say(f"next: qhub deploy{option}")
+
+
+def _show_password(made: "Start", err: bool = False) -> None:
+    if made.password:
+        typer.echo(f"user: {made.answers.admin}", err=err)
+        note = "(shown only now; the file holds its hash)"
+        typer.echo(f"password: {made.password}   {note}", err=err)

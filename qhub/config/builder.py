@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +18,8 @@ from qhub.config.events import (
     events,
 )
 from qhub.config.nearest import clipped, did_you_mean
+from qhub.config.scalars import resolved
+from qhub.config.syntax import explained, tab_near
 
 
 class _Marker:
@@ -49,6 +50,7 @@ class _Frame:
     size: int = 1
     key: Any = _NO_KEY
     key_place: Place = field(default=_NOWHERE)
+    is_key: bool = False  # it stands where a key should; it is read and passed over
     merges: list[tuple[Any, Place]] = field(default_factory=list)
 
 
@@ -69,13 +71,8 @@ def build(text: str, document: Document) -> None:
     except SyntaxProblem as error:
         builder.failed(error)
     except Exception as error:  # malformed directives and escapes end in plain ones here and there
-        reason = clipped(str(error).partition("\n")[0] or type(error).__name__, 120)
-        document.problems.append(
-            document.problem_at(builder.last, f"this is not valid YAML: {reason}")
-        )
-        return
-    if not document.problems or document.data is not None:
-        builder.finish()
+        builder.stumbled(error)
+    builder.finish()
 
 
 class _Builder:
@@ -110,17 +107,17 @@ class _Builder:
     def finish(self) -> None:
         """What can be said once everything is read: it has to be a mapping with something in it."""
         document, data = self.document, self.document.data
-        if self.broken or isinstance(data, dict):
-            if data == {} and not document.problems:
-                self._problem(document.place(()), "the file sets nothing", _START)
-            return
-        if data is None:
+        if self.broken:
+            document.data = None
+        elif data == {} and not document.problems:
+            self._problem(document.place(()), "the file sets nothing", _START)
+        elif data is None:
             self._problem(Place(1, 1), "the file is empty", _START)
-        else:
+        elif not isinstance(data, dict):
             kind = "a list" if isinstance(data, list) else "a single value"
             message = f"this is {kind}; a configuration consists of `key: value` lines"
             self._problem(document.place(()), message, _START)
-        document.data = None
+            document.data = None
 
     def unprintable(self, error: Any) -> None:
         """A control character, which YAML does not allow even in quotes."""
@@ -131,36 +128,31 @@ class _Builder:
     def failed(self, error: Any) -> None:
         """The parser could not go on."""
         self.broken = True
-        self.document.data = None
         mark = error.problem_mark or error.context_mark
         place = Place(mark.line + 1, mark.column + 1) if mark else self.last
-        tab = _tab_before(self.document.lines, place)
+        tab = tab_near(self.document.lines, place.line)
         if tab:
-            self._problem(tab, "a tab in the indentation", "YAML indents with spaces only")
-            return
-        problem = clipped(str(error.problem or error.context), 120)
-        for pattern, message, hint in _SYNTAX:
-            if re.search(pattern, problem):
-                self._problem(place, message, hint)
-                return
-        self._problem(place, f"this is not valid YAML: {problem}", None)
+            self._problem(Place(*tab), "a tab in the indentation", "YAML indents with spaces only")
+        else:
+            self._problem(place, *explained(str(error.problem or error.context)))
+
+    def stumbled(self, error: Exception) -> None:
+        """The parser failed in a way that it does not foresee."""
+        self.broken = True
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        self._problem(self.last, *explained(reason))
 
     def _open(self, event: Any, place: Place) -> None:
         if len(self.frames) >= DEEPEST:
             self._fatal(place, f"this is nested more than {DEEPEST} levels deep")
-        frame = self.frames[-1] if self.frames else None
-        if frame and frame.key is _NO_KEY and isinstance(frame.data, dict):
+        outer = self._expecting_key()
+        if outer:
             self._problem(place, "a key has to be text, not a list or mapping", None)
-            frame.key = _SKIPPED
-            event_key = True
-        else:
-            event_key = False
+            outer.key = _SKIPPED
         if event.ctag and str(event.ctag) not in _PLAIN_TAGS:
             self._tag(event, place)
         data: dict[Any, Any] | list[Any] = {} if isinstance(event, MappingStart) else []
-        new = _Frame(data, {}, place, None)
-        if event_key:
-            new.key_place = _AS_KEY
+        new = _Frame(data, {}, place, None, is_key=outer is not None)
         self.document.places[id(data)] = new.places
         if event.anchor:
             new.anchor = self.anchors[event.anchor] = _Anchor(data, place)
@@ -175,7 +167,8 @@ class _Builder:
             frame.anchor.size = frame.size
         if self.frames:
             self.frames[-1].size += frame.size
-        self._add(frame.data, frame.place, as_key=frame.key_place is _AS_KEY)
+        if not frame.is_key:
+            self._add(frame.data, frame.place)
 
     def _scalar(self, event: Any, place: Place) -> None:
         self._count(place, 1)
@@ -184,15 +177,15 @@ class _Builder:
         if tag and tag not in _PLAIN_TAGS:
             self._tag(event, place)
         text = self._whole(event.value, place)
-        value = _resolve(text) if plain or tag in _TYPED_TAGS else text
+        value = resolved(text) if plain or tag in _TYPED_TAGS else text
         if plain:
             place = Place(place.line, place.column, text)
-        frame = self.frames[-1] if self.frames else None
-        if frame:
-            frame.size += 1
+        if self.frames:
+            self.frames[-1].size += 1
         if event.anchor:
             self.anchors[event.anchor] = _Anchor(value, place, 1)
-        if frame and isinstance(frame.data, dict) and frame.key is _NO_KEY:
+        frame = self._expecting_key()
+        if frame:
             self._key(frame, value, text, place, plain)
         else:
             self._add(value, place)
@@ -239,22 +232,25 @@ class _Builder:
         else:
             value = anchor.value
             self._count(place, anchor.size)
-        frame = self.frames[-1] if self.frames else None
+        if self.frames:
+            self.frames[-1].size += anchor.size if anchor else 1
+        frame = self._expecting_key()
+        if frame and isinstance(value, str):
+            self._key(frame, value, value, place, False)
+            return
         if frame:
-            frame.size += anchor.size if anchor else 1
-            if isinstance(frame.data, dict) and frame.key is _NO_KEY:
-                if isinstance(value, str):
-                    self._key(frame, value, value, place, False)
-                else:
-                    self._problem(place, "a key has to be text", None)
-                    frame.key = _SKIPPED
-                return
+            self._problem(place, "a key has to be text", None)
+            frame.key = _SKIPPED
+            return
         # Data under an alias keeps the places of its anchor; the alias itself stands here.
         self._add(value, Place(*place[:2], anchor.place.text) if anchor else place)
 
-    def _add(self, value: Any, place: Place, as_key: bool = False) -> None:
-        if as_key:
-            return
+    def _expecting_key(self) -> _Frame | None:
+        """The mapping whose next value is a key, if that is where we are."""
+        frame = self.frames[-1] if self.frames else None
+        return frame if frame and frame.key is _NO_KEY and isinstance(frame.data, dict) else None
+
+    def _add(self, value: Any, place: Place) -> None:
         if not self.frames:
             self.document.data = value
             return
@@ -299,91 +295,10 @@ class _Builder:
     def _fatal(self, place: Place, message: str) -> None:
         self._problem(place, message, "is this the right file?")
         self.broken = True
-        self.document.data = None
         raise _StopError
 
 
-_AS_KEY = Place(-1, -1)
 _START = "`qhub init` writes a configuration to start from"
 _PLAIN_TAGS = {"!", *(f"tag:yaml.org,2002:{kind}" for kind in ("str", "map", "seq"))}
 _TYPED_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool", "null")}
 _PLAIN_TAGS |= _TYPED_TAGS
-
-# YAML 1.2 core schema: `yes`, `on`, dates and sexagesimals are text.
-_CONSTANTS: dict[str, Any] = {
-    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
-    **dict.fromkeys(("true", "True", "TRUE"), True),
-    **dict.fromkeys(("false", "False", "FALSE"), False),
-}
-_NUMBER = re.compile(
-    r"(?P<int>[-+]?[0-9]+)|(?P<oct>0o[0-7]+)|(?P<hex>0x[0-9a-fA-F]+)"
-    r"|(?P<float>[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?)"
-    r"|(?P<inf>[-+]?\.(?:inf|Inf|INF))|(?P<nan>\.(?:nan|NaN|NAN))"
-)
-_LONGEST_NUMBER = 40  # characters; longer ones are not numbers that anybody counts with
-
-
-def _resolve(text: str) -> Any:
-    if text in _CONSTANTS:
-        return _CONSTANTS[text]
-    if text[0] not in "+-.0123456789" or len(text) > _LONGEST_NUMBER:
-        return text
-    match = _NUMBER.fullmatch(text)
-    if not match:
-        return text
-    kind = match.lastgroup
-    if kind == "int":
-        return int(text)
-    if kind in ("oct", "hex"):
-        return int(text, 0)
-    return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
-
-
-def _tab_before(lines: list[str], place: Place) -> Place | None:
-    """The tab that indents the line at `place` or the one before it."""
-    for number in (place.line, place.line - 1):
-        line = lines[number - 1] if 0 < number <= len(lines) else ""
-        indentation = line[: len(line) - len(line.lstrip())]
-        if "\t" in indentation and line.strip():
-            return Place(number, indentation.index("\t") + 1)
-    return None
-
-
-# What the parser says, and what to say instead.
-_SYNTAX: list[tuple[str, str, str | None]] = [
-    (
-        "mapping values are not allowed",
-        "a second `:` in this line, or an indentation that does not fit",
-        "indent it like its neighbours; quote text that holds `: `",
-    ),
-    (
-        "could not find expected ':'",
-        "a `:` after the key is missing before here",
-        "write `key: value`, with a space after the colon",
-    ),
-    (
-        "did not find expected <block end>|expected <block end>",
-        "the indentation does not fit the lines above",
-        "keys of one mapping start in the same column",
-    ),
-    (
-        "expected ',' or '[\\]}]'|expected ',' or",
-        "a `,` or the closing bracket is missing",
-        "close `[…]` and `{…}`, and separate their parts by commas",
-    ),
-    (
-        "found unexpected end of stream|while scanning a quoted scalar",
-        "the text in quotes does not end",
-        "close the quote",
-    ),
-    (
-        "cannot start any token|found unknown escape character",
-        "text can't start or go on with this character",
-        "quote it",
-    ),
-    (
-        "undefined tag handle|tag",
-        "the tag has no meaning here",
-        "delete it",
-    ),
-]

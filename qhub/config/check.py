@@ -11,7 +11,6 @@ from pydantic import ValidationError
 
 from qhub.config import document as documents
 from qhub.config.document import Document
-from qhub.config.explain import explain
 from qhub.config.model import Config
 from qhub.config.rules import findings
 from qhub.config.secrets import SecretRef
@@ -42,7 +41,7 @@ def parse(text: str, file: str = "qhub-config.yaml", folder: Path | None = None)
     Args:
         text: YAML.
         file: What messages call it.
-        folder: Where relative paths of secrets start; default: the current folder.
+        folder: Where relative paths in it start; default: the current folder.
     """
     return _sound(_examined(documents.parse(text, file), folder or Path.cwd()))
 
@@ -79,8 +78,10 @@ def _examined(document: Document, folder: Path) -> Report:
     more: list[Problem] = []
     try:
         config = Config.model_validate(document.data, context={"folder": folder})
-        config.attach(document, folder)
+        config.attach(document)
     except ValidationError as error:
+        from qhub.config.explain import explain
+
         more = explain(error, Config, document)
     except Exception as error:  # a fault of ours must not become a traceback of theirs
         more = [document.problem((), f"this file could not be checked: {error}")]

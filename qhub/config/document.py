@@ -1,7 +1,7 @@
 """A configuration file as plain data that remembers where everything stands.
 
-The only module that knows YAML. It works on the parser's events, which is faster than a node
-graph and can neither recurse nor be made to expand an alias bomb.
+`read` gets the file, `builder` turns its YAML into data. What comes out is complete: everything
+that is wrong with a configuration is said with a place from here.
 """
 
 from __future__ import annotations

@@ -4,13 +4,21 @@ Each kind is written as text, is checked by one function that says what is wrong
 and carries a pattern for the JSON Schema, so that an editor knows as much as `qhub validate`.
 """
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import Annotated, Any, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidationInfo,
+)
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from qhub.config.nearest import did_you_mean, listed
@@ -35,7 +43,6 @@ def wrong(message: str, hint: str | None = None) -> PydanticCustomError:
     return PydanticCustomError("wrong", "{message}", {"message": message, "hint": hint or ""})
 
 
-@dataclass(frozen=True)
 class Text:
     """Annotates a value that is written as text.
 
@@ -45,9 +52,13 @@ class Text:
         examples: For editors and the reference.
     """
 
-    check: Callable[[str], Any]
-    pattern: str | None = None
-    examples: tuple[str, ...] = ()
+    def __init__(
+        self,
+        check: Callable[[str], Any],
+        pattern: str | None = None,
+        examples: tuple[str, ...] = (),
+    ) -> None:
+        self.check, self.pattern, self.examples = check, pattern, examples
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
@@ -82,7 +93,9 @@ def _proposal(text: str, longest: int) -> str | None:
     return f"`{name}` would do" if name and name != text else None
 
 
-def _label(kind: str, longest: int, letter_first: bool = True) -> Callable[[str], str]:
+def label(kind: str, longest: int, letter_first: bool = True) -> Callable[[str], str]:
+    """A check of names that DNS and Kubernetes take: at most `longest` characters."""
+
     def check(text: str) -> str:
         if not text:
             raise wrong(f"{kind} is empty")
@@ -101,14 +114,14 @@ def _label(kind: str, longest: int, letter_first: bool = True) -> Callable[[str]
 
 
 def _project_name(text: str) -> str:
-    _label("a project name", 20)(text)
+    label("a project name", 20)(text)
     if text.startswith(_BUCKET_PREFIXES) or "google" in text:
         raise wrong(f"clouds refuse buckets called `{text}…`", "choose another name")
     return text
 
 
 def _namespace(text: str) -> str:
-    _label("a namespace", 15)(text)
+    label("a namespace", 15)(text)
     if text == "default" or text.startswith("kube-"):
         raise wrong(f"the namespace `{text}` belongs to Kubernetes itself", "for example `dev`")
     return text
@@ -120,14 +133,16 @@ _NAME = r"^[a-z0-9]([a-z0-9-]{0,25}[a-z0-9])?$"
 ProjectName = Annotated[str, Text(_project_name, _PROJECT, ("demo",))]
 Namespace = Annotated[str, Text(_namespace, _NAMESPACE, ("dev", "prod"))]
 # 27: Linux allows 32 characters for an account, and ours are called `qhub-NAME`.
-UserName = Annotated[str, Text(_label("a user name", 27, False), _NAME, ("alice",))]
-GroupName = Annotated[str, Text(_label("a group name", 27, False), _NAME, ("users",))]
-NodeGroupName = Annotated[str, Text(_label("a node group's name", 12), None, ("general",))]
+UserName = Annotated[str, Text(label("a user name", 27, False), _NAME, ("alice",))]
+GroupName = Annotated[str, Text(label("a group name", 27, False), _NAME, ("users",))]
+NodeGroupName = Annotated[str, Text(label("a node group's name", 12), None, ("general",))]
 
 
 def _title(text: str) -> str:
     if not text.strip():
         raise wrong("this is empty")
+    if not text.isprintable():
+        raise wrong("this holds a character that can't be shown, a line end say", "delete it")
     return text
 
 
@@ -208,9 +223,9 @@ def some_cores(value: Any) -> float:
     return number
 
 
-@dataclass(frozen=True)
 class _Cores:
-    check: Callable[[Any], float]
+    def __init__(self, check: Callable[[Any], float]) -> None:
+        self.check = check
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
@@ -268,6 +283,28 @@ def image(text: str) -> Image:
 
 _IMAGE_EXAMPLES = ("team/jupyterlab:2026.11", "registry.example.org:5000/team/jupyterlab:1.4")
 ImageName = Annotated[Image, Text(image, r"[:@]", _IMAGE_EXAMPLES)]
+
+# --- files -----------------------------------------------------------------------------------
+
+
+def _absolute(text: str, info: ValidationInfo) -> str:
+    folder = (info.context or {}).get("folder")
+    path = os.path.expanduser(text)  # noqa: PTH111 - pathlib's raises where there is no home
+    return str(folder / path) if folder else path
+
+
+def _program(text: str, info: ValidationInfo) -> str:
+    return _absolute(text, info) if "/" in text else text
+
+
+def _file_or_address(text: str, info: ValidationInfo) -> str:
+    return text if "://" in text else _absolute(text, info)
+
+
+# A relative path in the file starts at the file's own folder; what is read is absolute.
+FilePath = Annotated[Title, AfterValidator(_absolute)]
+Program = Annotated[Title, AfterValidator(_program)]
+FileOrAddress = Annotated[Title, AfterValidator(_file_or_address)]
 
 # --- addresses -------------------------------------------------------------------------------
 
@@ -339,11 +376,11 @@ Color = Annotated[str, Text(_color, "^#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$", ("#4f4
 KubernetesVersion = Annotated[str, Text(_kubernetes_version, r"^1\.\d+", ("1.34",))]
 
 
-@dataclass(frozen=True)
 class KnownRegion:
     """Annotates a region; `provider` is a key of `regions.REGIONS`."""
 
-    provider: str
+    def __init__(self, provider: str) -> None:
+        self.provider = provider
 
     def _check(self, text: str) -> str:
         from qhub.config.regions import REGIONS

@@ -1,6 +1,5 @@
 """The whole configuration file as one model."""
 
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, PrivateAttr
@@ -126,21 +125,15 @@ class Config(Section):
     )
 
     _source: Document | None = PrivateAttr(None)
-    _folder: Path = PrivateAttr(default_factory=Path)
 
     @property
     def source(self) -> Document | None:
         """The file it was read from, to say where something stands; None if it was made in code."""
         return self._source
 
-    @property
-    def folder(self) -> Path:
-        """Where relative paths in the file start: the folder that it lies in."""
-        return self._folder
-
-    def attach(self, source: Document, folder: Path) -> None:
+    def attach(self, source: Document) -> None:
         """Remember the file it was read from."""
-        self._source, self._folder = source, folder
+        self._source = source
 
     @property
     def target(self) -> Target:

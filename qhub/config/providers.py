@@ -8,9 +8,11 @@ from pydantic import Field
 from qhub.config.fields import (
     Address,
     Cidr,
+    FilePath,
     KnownRegion,
     KubernetesVersion,
     NodeGroupName,
+    Program,
     Section,
     Text,
     Title,
@@ -33,7 +35,7 @@ BLOCKS: dict[str, str] = {
 class Local(Section):
     """`provider: local`: real processes on this machine."""
 
-    directory: Title | None = Field(
+    directory: FilePath | None = Field(
         None,
         description="Folder of data and environments. Default: `/var/lib/qhub/PROJECT` as root, "
         "else `.qhub` beside the configuration.",
@@ -43,7 +45,7 @@ class Local(Section):
         description="`unix`: each user is a Unix account (needs root); `none`: all servers run as "
         "whoever deploys; `auto`: `unix` as root where it can work, else `none`.",
     )
-    python: Title | None = Field(
+    python: Program | None = Field(
         None, description="Interpreter that runs the services, 3.11 or newer. Default: found."
     )
     address: Address = Field(

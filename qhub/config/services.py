@@ -8,20 +8,23 @@ from qhub.config.fields import (
     Color,
     Cores,
     Disk,
-    Domain,
     Email,
+    FileOrAddress,
+    FilePath,
     GuaranteedCores,
     ImageName,
     Memory,
-    NodeGroupName,
     Quantity,
     Section,
+    Text,
     Title,
     Url,
     defaults,
     disk,
+    label,
 )
 
+CondaNamespace = Annotated[str, Text(label("a namespace of conda-store", 40))]
 Interval = Annotated[int, Field(ge=1, le=525_600)]
 Timeout = Annotated[int, Field(ge=0, le=525_600)]
 CertificateType = Literal["lets-encrypt", "self-signed", "existing", "disabled"]
@@ -46,10 +49,10 @@ class Certificate(Section):
     secret_name: Title | None = Field(
         None, description="`existing`, Kubernetes: the secret that holds certificate and key."
     )
-    certificate_file: Title | None = Field(
+    certificate_file: FilePath | None = Field(
         None, description="`existing`, local: PEM file of the certificate with its chain."
     )
-    key_file: Title | None = Field(None, description="`existing`, local: PEM file of its key.")
+    key_file: FilePath | None = Field(None, description="`existing`, local: PEM file of its key.")
 
 
 class Dns(Section):
@@ -115,10 +118,10 @@ class JupyterHubTheme(Section):
     hub_title: str = Field("QHub", description="Title of the pages.")
     hub_subtitle: str = Field("", description="Line below it.")
     welcome: str = Field("Welcome. Sign in to start JupyterLab.", description="Text to log in by.")
-    logo: Title | None = Field(
+    logo: FileOrAddress | None = Field(
         None, description="Web address or file of the logo. Default: QHub's."
     )
-    favicon: Title | None = Field(
+    favicon: FileOrAddress | None = Field(
         None, description="Web address or file of the icon. Default: QHub's."
     )
     primary_color: Color = Field("#4f4173", description="Colour of bars and buttons.")
@@ -165,7 +168,7 @@ class CondaStore(Section):
     enabled: bool | None = Field(
         None, description="Default: on for Kubernetes, off for the local provider."
     )
-    default_namespace: NodeGroupName = Field(
+    default_namespace: CondaNamespace = Field(
         "global", description="Namespace of the environments of this file."
     )
     worker: CondaStoreWorker = Field(
@@ -223,20 +226,22 @@ class Jitsi(Section):
     """Video chat in JupyterLab."""
 
     enabled: bool = Field(False, description="Offer it.")
-    server: Domain | None = Field(
+    server: Url | None = Field(
         None,
-        description="A Jitsi server that is there. Default: `meet.jit.si` for the local provider, "
-        "else one of its own.",
+        description="A Jitsi server that is there. Default: `https://meet.jit.si` for the local "
+        "provider, else one of its own.",
     )
 
 
 class Mirror(Section):
     """Where a deployment without internet gets its parts from."""
 
-    terraform_providers: Title | None = Field(
+    terraform_providers: FileOrAddress | None = Field(
         None, description="Folder or web address of a Terraform provider mirror."
     )
-    charts: Title | None = Field(None, description="Folder or web address of the Helm charts.")
+    charts: FileOrAddress | None = Field(
+        None, description="Folder or web address of the Helm charts."
+    )
     images: Title | None = Field(
         None, description="Registry that stands before every image, `registry.example.org/mirror`."
     )

@@ -124,8 +124,26 @@ def test_the_same_file_makes_the_same_configuration(tmp_path: Path) -> None:
     path.write_text(f"project_name: demo\n{SECURITY}")
     first, second = load(path), load(path)
     assert first == second
-    assert first.folder == tmp_path
     assert first.model_dump_json() == second.model_dump_json()
+
+
+def test_relative_paths_start_at_the_folder_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/home/ann")
+    path = tmp_path / "f.yaml"
+    path.write_text(
+        "project_name: demo\nlocal: {directory: data, python: python3.12}\n"
+        "certificate: {type: existing, certificate_file: ~/c.pem, key_file: /etc/k.pem}\n"
+        "theme: {jupyterhub: {logo: logo.svg, favicon: 'https://example.org/i.png'}}\n" + SECURITY
+    )
+    found = load(path)
+    assert found.local.directory == f"{tmp_path}/data"
+    assert found.local.python == "python3.12"
+    assert found.certificate.certificate_file == "/home/ann/c.pem"
+    assert found.certificate.key_file == "/etc/k.pem"
+    assert found.theme.jupyterhub.logo == f"{tmp_path}/logo.svg"
+    assert found.theme.jupyterhub.favicon == "https://example.org/i.png"
 
 
 def test_regions_of_azure_as_the_portal_writes_them() -> None:

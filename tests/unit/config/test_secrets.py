@@ -48,7 +48,7 @@ def test_what_is_there_is_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     password = config.security.users["alice"].password
     assert isinstance(password, SecretRef)
     assert password.resolve() == "hunter2"
-    assert password.path == path.parent / "alice.password"
+    assert password.file == str(path.parent / "alice.password")
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"\xff"])
