@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import http.cookiejar
-import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import uv
@@ -24,6 +19,8 @@ import uv
 from benchmarks.result import Result, seconds, side_by_side
 from qhub.local.facts import Machine
 from qhub.terraform import find_engine
+from tests.local.browser import Person
+from tests.local.deployment import free_port
 
 BIN = Path(sys.executable).parent
 QHUB = str(BIN / "qhub")
@@ -147,15 +144,12 @@ def start_hub(folder: Path) -> None:
 
 
 def server(deployment: Deployment) -> Result:
-    """From login to a server that answers, against a bare `jupyter lab`."""
+    """From the click on Start to a server that answers, against a bare `jupyter lab`."""
     machine = Machine.load(deployment.root / ".qhub" / "machine.json")
     assert machine is not None
     python = machine.interpreter("user")
-
-    def ours() -> None:
-        hub = Session(deployment.url, "admin", deployment.password)
-        hub.spawn()
-        wait_for(f"{deployment.url}/user/admin/api/status", hub.open)
+    person = Person(deployment.url)
+    assert person.login("admin", deployment.password)
 
     def bare() -> None:
         with scratch() as folder:
@@ -167,10 +161,10 @@ def server(deployment: Deployment) -> Result:
 
     pairs = []
     for _ in range(3):
-        pairs.append((seconds(ours), seconds(bare)))
-        Session(deployment.url, "admin", deployment.password).stop()
+        pairs.append((seconds(person.start), seconds(bare)))
+        person.stop()
     return Result(
-        "login to a user's ready server / bare `jupyter lab`",
+        "start of a user's server until ready / bare `jupyter lab`",
         min(pair[0] for pair in pairs),
         min(pair[1] for pair in pairs),
         1.5,
@@ -202,39 +196,6 @@ class Deployment:
         quiet([QHUB, "destroy", "--yes", "-c", self.config])
 
 
-class Session:
-    """A browser, as far as logging in and starting a server go."""
-
-    def __init__(self, url: str, user: str, password: str) -> None:
-        self.url, self.user = url, user
-        self.cookies = http.cookiejar.CookieJar()
-        self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.cookies))
-        self.open(f"{url}/hub/login")
-        self.post("/hub/login", {"username": user, "password": password})
-
-    def open(self, url: str) -> int:
-        with self.opener.open(url, timeout=10) as answer:
-            return int(answer.status)
-
-    def post(self, path: str, fields: dict[str, str]) -> None:
-        xsrf = next(c.value for c in self.cookies if c.name == "_xsrf" and c.path == "/hub/")
-        data = urllib.parse.urlencode({**fields, "_xsrf": xsrf or ""}).encode()
-        with contextlib.suppress(urllib.error.HTTPError):
-            self.opener.open(f"{self.url}{path}", data, timeout=30)
-
-    def spawn(self) -> None:
-        self.post("/hub/spawn", {"profile": "0"})
-
-    def stop(self) -> None:
-        xsrf = next(c.value for c in self.cookies if c.name == "_xsrf" and c.path == "/hub/")
-        request = urllib.request.Request(
-            f"{self.url}/hub/api/users/{self.user}/server",
-            method="DELETE",
-            headers={"X-XSRFToken": xsrf or "", "Referer": f"{self.url}/hub/home"},
-        )
-        self.opener.open(request, timeout=30)
-
-
 @contextlib.contextmanager
 def scratch() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="qhub-bench-") as folder:
@@ -264,26 +225,14 @@ def process(command: list[object], folder: Path, path: Path) -> Iterator[None]:
                 os.killpg(child.pid, signal.SIGKILL)
 
 
-def wait_for(url: str, opened: Callable[[str], int] | None = None, limit: float = 120) -> None:
-    """Ask until the answer is 200."""
+def wait_for(url: str, limit: float = 120) -> None:
+    """Ask until there is an answer."""
     deadline = time.monotonic() + limit
     while time.monotonic() < deadline:
-        with contextlib.suppress(OSError):
-            if (opened or _open)(url) == 200:
-                return
+        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5):
+            return
         time.sleep(0.05)
     raise TimeoutError(url)
-
-
-def _open(url: str) -> int:
-    with urllib.request.urlopen(url, timeout=5) as answer:
-        return int(answer.status)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def uv_run(*arguments: object) -> None:
@@ -297,7 +246,3 @@ def quiet(command: list[object], **options: object) -> None:
     )
     if done.returncode != 0:
         raise RuntimeError(f"{command} failed:\n{done.stdout}{done.stderr}")
-
-
-if __name__ == "__main__":
-    print(json.dumps([result.as_dict() for result in run()], indent=2))
