@@ -82,7 +82,7 @@ def _examined(document: Document, folder: Path) -> Report:
     except ValidationError as error:
         from qhub.config.explain import explain
 
-        more = explain(error, Config, document)
+        more = explain(error, document)
     except Exception as error:  # a fault of ours must not become a traceback of theirs
         more = [document.problem((), f"this file could not be checked: {error}")]
     for found in findings(document):

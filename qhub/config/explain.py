@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from qhub.config.document import Document, KeyPath
 from qhub.config.dropped import dropped
 from qhub.config.nearest import clipped, did_you_mean, listed, nearest
+from qhub.config.shape import fields_at, free_at
 from qhub.errors import Problem
 
 # A section whose default depends on another that is wrong already; not worth a word.
@@ -26,16 +25,16 @@ _COMPARED = {
 }
 
 
-def explain(error: ValidationError, model: type[BaseModel], document: Document) -> list[Problem]:
+def explain(error: ValidationError, document: Document) -> list[Problem]:
     """A problem for each of pydantic's errors."""
     found = error.errors(include_url=False)
-    renamed = set(_renamed(found, model, document))
+    renamed = set(_renamed(found, document))
     problems = []
     for item in found:
         path, at_key = _path(item, document)
         if item["type"] in _SILENT or (item["type"] == "missing" and path in renamed):
             continue
-        message, hint, path = _words(item, path, model, document)
+        message, hint, path = _words(item, path, document)
         at_key = at_key or item["type"] == "extra_forbidden"
         problems.append(document.problem(path, message, hint, key=at_key))
     return problems
@@ -54,20 +53,18 @@ def _path(item: ErrorDetails, document: Document) -> tuple[KeyPath, bool]:
     return path, False
 
 
-def _renamed(
-    found: list[ErrorDetails], model: type[BaseModel], document: Document
-) -> Iterator[KeyPath]:
+def _renamed(found: list[ErrorDetails], document: Document) -> Iterator[KeyPath]:
     """Settings that are missing because they are there under a misspelt name."""
     for item in found:
         if item["type"] == "extra_forbidden":
             path, _ = _path(item, document)
-            near = nearest(str(path[-1]), _free(path, model, document))
+            near = nearest(str(path[-1]), free_at(path[:-1], document))
             if near:
                 yield (*path[:-1], near)
 
 
 def _words(
-    item: ErrorDetails, path: KeyPath, model: type[BaseModel], document: Document
+    item: ErrorDetails, path: KeyPath, document: Document
 ) -> tuple[str, str | None, KeyPath]:
     """Message, hint and place of one error."""
     kind, context = item["type"], item.get("ctx", {})
@@ -76,9 +73,9 @@ def _words(
     if kind == "wrong":
         return context["message"], context["hint"] or None, path
     if kind == "missing":
-        return (*_missing(path, model, document), path)
+        return (*_missing(path, document), path)
     if kind == "extra_forbidden":
-        return (*_unknown(path, model, document), path)
+        return (*_unknown(path, document), path)
     if kind in ("literal_error", "enum"):
         allowed = re.findall(r"'([^']*)'", str(context.get("expected", "")))
         return (*_not_one_of(name, value, allowed, document.text(path)), path)
@@ -102,28 +99,22 @@ def _named(path: KeyPath) -> str:
     return f"`{clipped(str(path[-1]))}`" if path else "the file"
 
 
-def _missing(path: KeyPath, model: type[BaseModel], document: Document) -> tuple[str, str | None]:
-    field = _fields(path[:-1], model, document).get(str(path[-1]))
+def _missing(path: KeyPath, document: Document) -> tuple[str, str | None]:
+    field = fields_at(path[:-1], document).get(str(path[-1]))
     hint = field.description if field else None
     if len(path) == 1:
         return f"`{path[-1]}` is missing", hint
     return f"{_named(path[:-1])} lacks `{path[-1]}`", hint
 
 
-def _unknown(path: KeyPath, model: type[BaseModel], document: Document) -> tuple[str, str | None]:
+def _unknown(path: KeyPath, document: Document) -> tuple[str, str | None]:
     key = str(path[-1])
     gone = dropped(path)
     if gone:
         return f"`{key}` was dropped: {gone[0]}", gone[1]
-    free = _free(path, model, document)
+    free = free_at(path[:-1], document)
     message = f"`{clipped(key)}` is not a setting here{did_you_mean(key, free)}"
     return message, f"allowed here: {listed(free, 40)}" if free else None
-
-
-def _free(path: KeyPath, model: type[BaseModel], document: Document) -> list[str]:
-    """The settings that are allowed beside the one at `path` and not there yet."""
-    beside = document.value(path[:-1]) if len(path) > 1 else document.data
-    return [name for name in _fields(path[:-1], model, document) if name not in (beside or ())]
 
 
 def _not_one_of(
@@ -169,9 +160,8 @@ def _wrong_type(
         return f"{name} has no value; it is {expected}", "write one, or delete the key"
     plain = text is not None and not isinstance(value, str)
     if kind == "string_type" and plain:
-        read = _shown(value)
-        was = f"`{text}` was read as {read}" if read.strip("`") != text else f"{read} is none"
-        return f"{name} is text, and without quotes {was}", f"quote it: '{text}'"
+        read = "a truth value" if isinstance(value, bool) else f"the number {value}"
+        return f"{name} is text, but without quotes `{text}` is {read}", f"quote it: '{text}'"
     hint = _SHAPES.get(kind)
     if kind == "int_type" and isinstance(value, str) and re.fullmatch(r"-?\d{1,18}", value):
         hint = f"remove the quotes: {value}"
@@ -189,36 +179,3 @@ def _shown(value: Any) -> str:
         return f"`{str(value).lower()}`"
     text = clipped(str(value))
     return f"`{text}`" if text else "empty text"
-
-
-# --- which settings are allowed at a place ---------------------------------------------------
-
-
-def _fields(path: KeyPath, model: type[BaseModel], document: Document) -> dict[str, FieldInfo]:
-    """The settings that the mapping at `path` can have; none if it may hold anything."""
-    kind: Any = model
-    for index, key in enumerate(path):
-        kind = _model(kind, document.value(path[:index]) if index else document.data)
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            field = kind.model_fields.get(str(key))
-            kind = field.annotation if field else None
-        else:
-            kind = get_args(kind)[-1] if get_origin(kind) in (dict, list) else None
-    kind = _model(kind, document.value(path) if path else document.data)
-    return kind.model_fields if isinstance(kind, type) and issubclass(kind, BaseModel) else {}
-
-
-def _model(kind: Any, value: Any) -> Any:
-    """Strips what stands around a type; of a union the member that `value` says it is."""
-    while get_origin(kind) is Annotated:
-        kind = get_args(kind)[0]
-    if get_origin(kind) not in (Union, UnionType):
-        return kind
-    members = [_model(member, value) for member in get_args(kind)]
-    members = [m for m in members if m is not type(None) and m is not str]
-    tag = value.get("type") if isinstance(value, dict) else None
-    for member in members:
-        field = getattr(member, "model_fields", {}).get("type")
-        if field and tag in get_args(field.annotation):
-            return member
-    return members[0] if members else None

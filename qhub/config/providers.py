@@ -148,10 +148,35 @@ class DigitalOceanNodeGroup(NodeGroup):
     """Machines of one type at DigitalOcean."""
 
 
-def _groups(kind: type[Any], **sizes: tuple[str, int, int]) -> dict[str, Any]:
+# Machines of the node groups that every cluster has: type, at least, at most.
+MACHINES: dict[str, dict[Purpose, tuple[str, int, int]]] = {
+    "aws": {
+        "general": ("m5.xlarge", 1, 1),
+        "user": ("m5.large", 0, 5),
+        "worker": ("m5.large", 0, 5),
+    },
+    "gcp": {
+        "general": ("e2-standard-4", 1, 1),
+        "user": ("e2-standard-2", 0, 5),
+        "worker": ("e2-standard-2", 0, 5),
+    },
+    "azure": {
+        "general": ("Standard_D4s_v5", 1, 1),
+        "user": ("Standard_D2s_v5", 0, 5),
+        "worker": ("Standard_D2s_v5", 0, 5),
+    },
+    "do": {
+        "general": ("g-4vcpu-16gb", 1, 1),
+        "user": ("g-2vcpu-8gb", 1, 5),
+        "worker": ("g-2vcpu-8gb", 1, 5),
+    },
+}
+
+
+def _groups(kind: type[Any], provider: str) -> dict[str, Any]:
     return {
         name: kind.model_construct(instance=instance, min_nodes=least, max_nodes=most)
-        for name, (instance, least, most) in sizes.items()
+        for name, (instance, least, most) in MACHINES[provider].items()
     }
 
 
@@ -168,12 +193,7 @@ class AmazonWebServices(Section):
     )
     kubernetes_version: KubernetesVersion | None = Field(None, description=_VERSION)
     node_groups: dict[NodeGroupName, AwsNodeGroup] = Field(
-        default_factory=lambda: _groups(
-            AwsNodeGroup,
-            general=("m5.xlarge", 1, 1),
-            user=("m5.large", 0, 5),
-            worker=("m5.large", 0, 5),
-        ),
+        default_factory=lambda: _groups(AwsNodeGroup, "aws"),
         description=_NODE_GROUPS,
     )
     vpc_cidr_block: Cidr = Field("10.10.0.0/16", description="Addresses of the network.")
@@ -233,12 +253,7 @@ class GoogleCloudPlatform(Section):
         "UNSPECIFIED", description="How Google upgrades the cluster by itself."
     )
     node_groups: dict[NodeGroupName, GcpNodeGroup] = Field(
-        default_factory=lambda: _groups(
-            GcpNodeGroup,
-            general=("e2-standard-4", 1, 1),
-            user=("e2-standard-2", 0, 5),
-            worker=("e2-standard-2", 0, 5),
-        ),
+        default_factory=lambda: _groups(GcpNodeGroup, "gcp"),
         description=_NODE_GROUPS,
     )
     network: Title = Field("default", description="VPC network.")
@@ -268,12 +283,7 @@ class Azure(Section):
         description="End of the storage account's name, which is unique in the world."
     )
     node_groups: dict[NodeGroupName, AzureNodeGroup] = Field(
-        default_factory=lambda: _groups(
-            AzureNodeGroup,
-            general=("Standard_D4s_v5", 1, 1),
-            user=("Standard_D2s_v5", 0, 5),
-            worker=("Standard_D2s_v5", 0, 5),
-        ),
+        default_factory=lambda: _groups(AzureNodeGroup, "azure"),
         description=_NODE_GROUPS,
     )
     resource_group_name: Title | None = Field(None, description="Default: `PROJECT-NAMESPACE`.")
@@ -292,12 +302,7 @@ class DigitalOcean(Section):
     region: Annotated[str, KnownRegion("do")] = Field(description="For example `nyc3`.")
     kubernetes_version: KubernetesVersion | None = Field(None, description=_VERSION)
     node_groups: dict[NodeGroupName, DigitalOceanNodeGroup] = Field(
-        default_factory=lambda: _groups(
-            DigitalOceanNodeGroup,
-            general=("g-4vcpu-16gb", 1, 1),
-            user=("g-2vcpu-8gb", 1, 5),
-            worker=("g-2vcpu-8gb", 1, 5),
-        ),
+        default_factory=lambda: _groups(DigitalOceanNodeGroup, "do"),
         description=_NODE_GROUPS,
     )
     tags: list[Title] = Field(default_factory=list, description="Tags of everything made.")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from textwrap import dedent, indent
 
-from qhub.config.providers import BLOCKS
+from qhub.config.providers import BLOCKS, MACHINES
 
 SCHEMA_FILE = "qhub-config.schema.json"
 DEFAULT_REGIONS = {"aws": "us-west-2", "gcp": "us-central1", "azure": "centralus", "do": "nyc3"}
@@ -50,16 +51,13 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+_SAFE = re.compile(r"[A-Za-z][A-Za-z0-9]*([-.@][A-Za-z0-9]+)*|\d+(\.\d+){3}")
+_WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
+
+
 def _plain(text: str) -> str:
-    """As it is if it can't be misread, else quoted."""
-    simple = text.replace("-", "").replace(".", "").replace("@", "")
-    return text if simple.isalnum() and text[0].isalpha() and len(text) > 5 else _careful(text)
-
-
-def _careful(text: str) -> str:
-    words = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
-    safe = text.replace("-", "").isalnum() and text[:1].isalpha() and text.lower() not in words
-    return text if safe else quoted(text)
+    """As it is if nothing can misread it, else in quotes."""
+    return text if _SAFE.fullmatch(text) and text.lower() not in _WORDS else quoted(text)
 
 
 def _head(answers: Answers) -> str:
@@ -80,7 +78,7 @@ def _reached(answers: Answers) -> str:
         lines.append(f"domain: {_plain(answers.domain)}")
     if answers.certificate:
         lines.append("certificate:")
-        lines.append(f"  type: {answers.certificate}")
+        lines.append(f"  type: {_plain(answers.certificate)}")
         if answers.acme_email:
             lines.append(f"  acme_email: {_plain(answers.acme_email)}")
     return "\n".join(lines) + "\n" if lines else ""
@@ -89,9 +87,8 @@ def _reached(answers: Answers) -> str:
 def _block(answers: Answers) -> str:
     settings: list[str] = []
     if answers.provider == "local":
-        settings.append(f"address: {quoted(answers.address or '127.0.0.1')}   # this machine only")
-        if answers.address and not answers.address.startswith("127."):
-            settings[-1] = f"address: {quoted(answers.address)}"
+        only = "   # this machine only" if not answers.address else ""
+        settings.append(f"address: {_plain(answers.address or '127.0.0.1')}{only}")
         settings.append(f"port: {answers.port or 8000}")
     elif answers.provider == "existing":
         context = answers.kube_context
@@ -110,41 +107,18 @@ def _block(answers: Answers) -> str:
 def _cloud(answers: Answers) -> list[str]:
     settings = []
     if answers.provider == "gcp":
-        settings.append(f"project: {quoted(answers.cloud_project or '')}")
-    settings.append(f"region: {answers.region or DEFAULT_REGIONS[answers.provider]}")
+        settings.append(f"project: {_plain(answers.cloud_project or '')}")
+    settings.append(f"region: {_plain(answers.region or DEFAULT_REGIONS[answers.provider])}")
     if answers.kubernetes_version:
         settings.append(f"kubernetes_version: {quoted(answers.kubernetes_version)}")
     if answers.provider == "azure":
         settings.append(f"storage_account_postfix: {quoted(answers.postfix or '')}")
     settings.append("node_groups:   # general: services, user: servers, worker: Dask")
-    for name, (instance, least, most) in _MACHINES[answers.provider].items():
+    for name, (instance, least, most) in MACHINES[answers.provider].items():
         sizes = f"{{instance: {instance}, min_nodes: {least}, max_nodes: {most}}}"
         settings.append(f"  {name}: {sizes}")
     return settings
 
-
-_MACHINES: dict[str, dict[str, tuple[str, int, int]]] = {
-    "aws": {
-        "general": ("m5.xlarge", 1, 1),
-        "user": ("m5.large", 0, 5),
-        "worker": ("m5.large", 0, 5),
-    },
-    "gcp": {
-        "general": ("e2-standard-4", 1, 1),
-        "user": ("e2-standard-2", 0, 5),
-        "worker": ("e2-standard-2", 0, 5),
-    },
-    "azure": {
-        "general": ("Standard_D4s_v5", 1, 1),
-        "user": ("Standard_D2s_v5", 0, 5),
-        "worker": ("Standard_D2s_v5", 0, 5),
-    },
-    "do": {
-        "general": ("g-4vcpu-16gb", 1, 1),
-        "user": ("g-2vcpu-8gb", 1, 5),
-        "worker": ("g-2vcpu-8gb", 1, 5),
-    },
-}
 
 _AUTHENTICATION = {
     "password": "type: password\n",
@@ -171,7 +145,7 @@ def _security(answers: Answers) -> str:
         + "  authentication:\n"
         + indent(_AUTHENTICATION[answers.auth], "    ")
         + "  users:   # only these can log in; `qhub hash-password` makes another hash\n"
-        + f"    {_careful(answers.admin)}:\n"
+        + f"    {_plain(answers.admin)}:\n"
         + "      uid: 20001\n"
         + password
         + "      primary_group: admin   # its members administer the hub\n"

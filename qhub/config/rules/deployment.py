@@ -28,7 +28,7 @@ def provider_block(look: Look) -> Iterator[Finding]:
                 f"`{block}` belongs to `provider: {name}`, this is `provider: {look.provider}`"
             )
             yield Finding((block,), message, "delete it, or change `provider`", key=True)
-    if look.provider in _NEEDED and look.value(own) is None:
+    if look.provider in _NEEDED and _lacks(look, own):
         message = f"`provider: {look.provider}` needs the section `{own}`"
         place = ("provider",) if look.has("provider") else ()
         yield Finding(
@@ -36,9 +36,14 @@ def provider_block(look: Look) -> Iterator[Finding]:
         )
 
 
+def _lacks(look: Look, *path: str) -> bool:
+    """Whether the setting has no value, and no misspelt one either."""
+    return look.value(*path) is None and (look.has(*path) or not look.meant(*path))
+
+
 def domain(look: Look) -> Iterator[Finding]:
     """A cluster is reached by a name."""
-    if look.provider not in (None, "local") and look.value("domain") is None:
+    if look.provider not in (None, "local") and _lacks(look, "domain"):
         message = f"`provider: {look.provider}` needs a `domain`"
         yield Finding(("domain",), message, "for example `domain: hub.example.org`")
 
@@ -69,13 +74,13 @@ def certificate(look: Look) -> Iterator[Finding]:
             "`lets-encrypt` needs a server on the internet, not `provider: local`",
             "allowed here: disabled, self-signed, existing",
         )
-    elif kind == "lets-encrypt" and section.get("acme_email") is None:
+    elif kind == "lets-encrypt" and _lacks(look, "certificate", "acme_email"):
         message = "`type: lets-encrypt` needs `acme_email`"
         yield Finding(("certificate", "type"), message, "for example `acme_email: ops@example.org`")
     elif kind == "existing":
         needed = ("certificate_file", "key_file") if local else ("secret_name",)
         for key in needed if look.provider else ():
-            if section.get(key) is None:
+            if _lacks(look, "certificate", key):
                 message = f"`type: existing` needs `{key}` with `provider: {look.provider}`"
                 yield Finding(("certificate", "type"), message)
 
@@ -97,7 +102,7 @@ def terraform_state(look: Look) -> Iterator[Finding]:
     """A backend of one's own is named; the others have none."""
     kind = look.text("terraform_state", "type")
     path = ("terraform_state", "type")
-    if kind == "existing" and look.value("terraform_state", "backend") is None:
+    if kind == "existing" and _lacks(look, "terraform_state", "backend"):
         message = "`type: existing` needs `backend`"
         yield Finding(path, message, "for example `backend: s3`, and its settings as `config`")
     elif kind == "remote" and look.provider == "local":

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from qhub.config.document import Document, KeyPath
 from qhub.config.providers import BLOCKS
+from qhub.config.shape import meant
 
 
 class Finding(NamedTuple):
@@ -35,6 +36,10 @@ class Look:
         """The text at `path`, None if there is none or something else."""
         value = self.document.value(path)
         return value if isinstance(value, str) else None
+
+    def meant(self, *path: str | int) -> bool:
+        """Whether the file has this setting, if only misspelt; that is complained of anyway."""
+        return meant(path, self.document)
 
     def mapping(self, *path: str | int) -> dict[str, Any]:
         """The mapping at `path`, empty if there is none or something else."""

@@ -34,20 +34,7 @@ def ids(look: Look) -> Iterator[Finding]:
 
 def groups_exist(look: Look) -> Iterator[Finding]:
     """Groups that anything names are in `security.groups`."""
-    known = look.value("security", "groups")
-    if look.has("security", "groups") and not isinstance(known, dict):
-        return
-    if not look.has("security", "groups") and not _misspelt(look, "groups"):
-        known = {}
-    if known is None:
-        return
-    yield from _unknown("group", known, _named_groups(look))
-
-
-def _misspelt(look: Look, key: str) -> bool:
-    """Whether `security` is missing, or has a key that is probably meant to be `key`."""
-    section = look.mapping("security")
-    return not section or any(f"`{key}`" in did_you_mean(name, [key]) for name in section)
+    yield from _unknown(look, "group", _named_groups(look))
 
 
 def _named_groups(look: Look) -> Iterator[tuple[KeyPath, str]]:
@@ -66,26 +53,22 @@ def _choosable(look: Look) -> Iterator[KeyPath]:
 
 def users_exist(look: Look) -> Iterator[Finding]:
     """Users that profiles name are in `security.users`."""
-    known = look.value("security", "users")
-    if not isinstance(known, dict):
-        return
     named = (found for path in _choosable(look) for found in look.texts(*path, "users"))
-    yield from _unknown("user", known, named)
+    yield from _unknown(look, "user", named)
 
 
-def _unknown(
-    kind: str, known: dict[str, object], named: Iterable[tuple[KeyPath, str]]
-) -> Iterator[Finding]:
+def _unknown(look: Look, kind: str, named: Iterable[tuple[KeyPath, str]]) -> Iterator[Finding]:
+    """Complains of names that `security` does not have; not if what it has can't be read."""
+    section = ("security", f"{kind}s")
+    known = look.mapping(*section)
+    if not isinstance(look.value(*section), dict) and look.meant(*section):
+        return
     names = list(known)
-    suggested = 0
-    for path, name in named:
-        if name in known:
-            continue
-        suggested += 1
-        near = did_you_mean(name, names) if suggested <= _SUGGESTIONS else ""
-        allowed = f"`security.{kind}s` has: {listed(names)}" if names else None
-        message = f"there is no {kind} `{clipped(name)}`{near}"
-        yield Finding(path, message, allowed or f"add it to `security.{kind}s`")
+    hint = f"`security.{kind}s` has: {listed(names)}" if names else f"add it to `security.{kind}s`"
+    unknown = ((path, name) for path, name in named if name not in known)
+    for count, (path, name) in enumerate(unknown):
+        near = did_you_mean(name, names) if count < _SUGGESTIONS else ""
+        yield Finding(path, f"there is no {kind} `{clipped(name)}`{near}", hint)
 
 
 def passwords(look: Look) -> Iterator[Finding]:
@@ -95,7 +78,7 @@ def passwords(look: Look) -> Iterator[Finding]:
     ):
         return
     for path, user in look.sections("security", "users"):
-        if user.get("password") is None and not _near_password(user):
+        if user.get("password") is None and not look.meant(*path, "password"):
             message = f"`{path[-1]}` has no `password`, so nobody can log in as `{path[-1]}`"
             hint = "`qhub hash-password` makes a hash; {env: NAME} or {file: PATH} refer to one"
             yield Finding(path, message, hint, key=True)
@@ -113,9 +96,3 @@ def plain_secrets(look: Look) -> Iterator[Finding]:
         if isinstance(value, str) and _SECRET.search(key):
             message = f"`{key}` is a secret, and secrets don't belong in this file"
             yield Finding((*where, key), message, "refer to it: {env: NAME} or {file: PATH}")
-
-
-def _near_password(user: dict[str, object]) -> bool:
-    """Whether a misspelt key stands for it; that is said anyway."""
-    fields = ("uid", "password", "primary_group", "secondary_groups")
-    return any("`password`" in did_you_mean(key, fields) for key in user if key not in fields)

@@ -99,6 +99,18 @@ CASES: dict[str, tuple[str, list[str]]] = {
         "provider: existing",
         ["1:1 `provider: existing` needs a `domain`"],
     ),
+    "a misspelt domain is not also a missing one": (
+        "provider: existing\ndomian: hub.example.org",
+        ["2:1 `domian` is not a setting here; did you mean `domain`?"],
+    ),
+    "a misspelt section is not also a missing one": (
+        AWS.replace("amazon_web_services", "amazon_web_service"),
+        ["3:1 `amazon_web_service` is not a setting here; did you mean `amazon_web_services`?"],
+    ),
+    "a misspelt e-mail is not also a missing one": (
+        "certificate:\n  type: lets-encrypt\n  acme_mail: a@example.org\n" + AWS,
+        ["3:3 `acme_mail` is not a setting here; did you mean `acme_email`?"],
+    ),
     "a domain that is an address": (
         "domain: https://hub.example.org/",
         ["1:9 a domain is a name.* | write `hub.example.org`"],
@@ -127,7 +139,7 @@ CASES: dict[str, tuple[str, list[str]]] = {
     ),
     "unquoted version": (
         AWS + "  kubernetes_version: 1.20",
-        ["5:23 `kubernetes_version` is text, .*`1.20` was read as `1.2` | quote it: '1.20'"],
+        ["5:23 `kubernetes_version` is text, .*`1.20` is the number 1.2 | quote it: '1.20'"],
     ),
     "a version that is none": (
         AWS + "  kubernetes_version: latest",
@@ -346,6 +358,21 @@ def test_people(case: str) -> None:
     users, expected = PEOPLE[case]
     text = f"project_name: demo\nsecurity:\n  users:\n    {users}\n  groups: {{g: {{gid: 2000}}}}\n"
     found = [f"{p.line}:{p.column} {p.message} | {p.hint}" for p in problems(text)]
+    assert_told(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("section", "expected"),
+    [
+        ("groups", ["4:37 there is no group `g` | add it to `security.groups`"]),
+        ("grups: {g: {gid: 2000}}", ["5:3 `grups` is not a setting here; did you mean `groups`"]),
+        ("groups: []", ["5:11 `groups` is a mapping, this is a list"]),
+    ],
+)
+def test_groups_that_are_not_there(section: str, expected: list[str]) -> None:
+    user = f"    ann: {{uid: 2000, primary_group: g, password: '{HASH}'}}\n"
+    rest = f"  {section}\n" if ":" in section else ""
+    found = told("", tail=f"security:\n  users:\n{user}{rest}")
     assert_told(found, expected)
 
 
