@@ -47,8 +47,9 @@ def terraform(ours: Deployment, theirs: Deployment) -> Result:
     """`qhub deploy` against bare Terraform on the same rendered stages."""
     engine = find_engine()
 
+    environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"}
+
     def bare() -> None:
-        environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"}
         for stage in sorted((theirs.root / "stages").iterdir()):
             for command in ("init", "apply -auto-approve"):
                 arguments = [*engine.command, *command.split(), "-input=false"]
@@ -61,7 +62,7 @@ def terraform(ours: Deployment, theirs: Deployment) -> Result:
         quiet([QHUB, "render", "-c", theirs.config])
         pairs.append((mine, seconds(bare)))
         for stage in sorted((theirs.root / "stages").iterdir(), reverse=True):
-            quiet([*engine.command, "destroy", "-auto-approve"], cwd=stage)
+            quiet([*engine.command, "destroy", "-auto-approve"], cwd=stage, env=environment)
     return Result(
         "first `qhub deploy` / bare terraform on the same stages",
         min(pair[0] for pair in pairs),
