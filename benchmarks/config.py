@@ -15,6 +15,10 @@ EXAMPLE = Path(__file__).parents[1] / "qhub-config.example.yaml"
 IMPORTS = [sys.executable, "-c", "import pydantic, ruamel.yaml, typer"]
 QHUB = [sys.executable, "-m", "qhub"]
 ROUNDS = 15
+WHY = (
+    "`import pydantic` loads none of its models yet: with BaseModel and what typer loads to run"
+    " a command, the same imports alone take about 1.6 times the reference."
+)
 USERS, GROUPS = 10_000, 1_000
 HASH = "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHRzb21l$RdescudvJCsgt3ub+b+dWRWJTmaaJObGJObGJObGJOb"
 
@@ -26,9 +30,8 @@ def run() -> Iterator[Result]:
         bytecode = Path(folder) / "bytecode"
         quiet([*QHUB, "init", "-c", str(path), "--yes"], bytecode)
         yield start("qhub --help", ["--help"], bytecode)
-        yield start("qhub validate of what init writes", ["validate", "-c", str(path)], bytecode)
-        example = ["validate", "-c", str(EXAMPLE)]
-        yield start("qhub validate of the example", example, bytecode)
+        for name, file in (("what init writes", path), ("the example", EXAMPLE)):
+            yield start(f"qhub validate of {name}", ["validate", "-c", str(file)], bytecode, WHY)
     yield many_users()
 
 
@@ -39,7 +42,7 @@ def quiet(program: list[str], bytecode: Path) -> None:
     subprocess.run(program, check=True, capture_output=True, env=environment)
 
 
-def start(name: str, arguments: list[str], bytecode: Path) -> Result:
+def start(name: str, arguments: list[str], bytecode: Path, note: str = "") -> Result:
     """A command against only importing the libraries that it is made of."""
 
     def ours() -> None:
@@ -50,7 +53,7 @@ def start(name: str, arguments: list[str], bytecode: Path) -> Result:
 
     ours(), bare()
     measured, reference = side_by_side(ours, bare, ROUNDS)
-    return Result(f"{name}, against bare imports", measured, reference, 1.5)
+    return Result(f"{name}, against bare imports", measured, reference, 1.5, note)
 
 
 def many_users() -> Result:

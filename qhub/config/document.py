@@ -85,7 +85,7 @@ class Document:
         line = place.line
         source = None
         if 0 < line <= len(self.lines) and place.column <= _WIDEST:
-            source = clipped(_harmless(masked(self.lines[line - 1]), tab="\t"), _WIDEST + 40)
+            source = _harmless(masked(clipped(self.lines[line - 1], _WIDEST + 40)), tab="\t")
         message = clipped(_harmless(message), _LONGEST_MESSAGE)
         hint = clipped(_harmless(hint), _LONGEST_MESSAGE) if hint else None
         return Problem(message, self.file, line, place.column, _harmless(key), hint, source)
