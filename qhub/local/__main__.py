@@ -81,10 +81,9 @@ def _jupyterhub_apply(options: argparse.Namespace) -> None:
 
 
 def _jupyterhub_remove(options: argparse.Namespace) -> None:
-    from qhub.local import jupyterhub
-    from qhub.local.facts import Machine
+    from qhub.local import jupyterhub, owned
 
-    machine = Machine.load(options.facts)
+    machine = owned.claim(options.facts)
     if machine is not None:
         jupyterhub.remove(machine, _say)
 

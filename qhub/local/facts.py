@@ -55,6 +55,23 @@ class Machine(BaseModel):
                 "It is written by qhub; delete it and deploy again.",
             ) from error
 
+    @staticmethod
+    def of_folder(facts: Path) -> Machine | None:
+        """The facts as they hold for the folder that they are in now.
+
+        With a moved deployment, what lay inside its folder moved along. A copied folder brings
+        the facts of the original with it, which are none of the copy's: None.
+        """
+        machine, here = Machine.load(facts), facts.resolve().parent.parent
+        if machine is None or machine.deployment == here:
+            return machine
+        if (machine.deployment / ".qhub" / facts.name).exists():
+            return None
+        directory = machine.directory
+        if directory.is_relative_to(machine.deployment):
+            directory = here / directory.relative_to(machine.deployment)
+        return machine.model_copy(update={"deployment": here, "directory": directory})
+
     def save(self, facts: Path) -> None:
         """Write the facts; the folder above is made where it is missing."""
         facts.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

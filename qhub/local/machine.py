@@ -38,16 +38,7 @@ class Resolution:
         self.deployment = facts.resolve().parent.parent
         self.problems: list[str] = []
         self.notices: list[str] = []
-        self.previous = self._previous(facts)
-
-    def _previous(self, facts: Path) -> Machine | None:
-        """The last facts; those that came along with a copied folder are the original's."""
-        previous = Machine.load(facts)
-        if previous is None or previous.deployment == self.deployment:
-            return previous
-        if (previous.deployment / ".qhub" / "machine.json").exists():
-            return None
-        return previous.model_copy(update={"deployment": self.deployment})
+        self.previous = Machine.of_folder(facts)
 
     def machine(self) -> Machine:
         """Everything decided; look at `problems` before using it."""

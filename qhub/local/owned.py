@@ -41,6 +41,17 @@ def is_ours(machine: Machine) -> bool:
     return owner(machine.directory) == machine.deployment
 
 
+def claim(facts: Path) -> Machine | None:
+    """The machine that these facts are of, its directory marked anew where the folder moved.
+
+    None when there are no facts, or only those that a copy of the folder brought along.
+    """
+    before, machine = Machine.load(facts), Machine.of_folder(facts)
+    if machine and before and owner(machine.directory) == before.deployment:
+        mark(machine)
+    return machine
+
+
 def mark(machine: Machine) -> None:
     """Write the marker that makes a directory this deployment's."""
     content = {"project_name": machine.project_name, "deployment": str(machine.deployment)}

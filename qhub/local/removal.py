@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Callable
 from functools import partial
@@ -24,8 +25,9 @@ def remove(facts: Path, keep_data: bool, say: Callable[[str], None]) -> None:
         keep_data: leave homes, shared folders and the hub's database.
         say: takes lines of progress.
     """
-    machine = Machine.load(facts)
+    machine = owned.claim(facts)
     if machine is None:
+        facts.unlink(missing_ok=True)
         return
     if owned.is_ours(machine):
         jupyterhub.remove(machine, say)
@@ -60,7 +62,8 @@ def _remove_files(machine: Machine, keep_data: bool) -> None:
     _remove_tree(machine.directory, kept | {machine.directory / MARKER})
     if not kept:
         (machine.directory / MARKER).unlink(missing_ok=True)
-        machine.directory.rmdir()
+        with contextlib.suppress(PermissionError):  # somebody else made it for us: it stays, empty
+            machine.directory.rmdir()
         _remove_if_empty(machine.directory.parent)
 
 

@@ -93,6 +93,12 @@ class Runner:
     user: int | None = None
     home: Path | None = None
 
+    def give(self, folder: Path) -> None:
+        """Make a folder and what is in it theirs."""
+        for path in (folder, *folder.rglob("*")):
+            if self.user is not None:
+                os.chown(path, self.user, self.user, follow_symlinks=False)
+
     def run(self, *arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
         kept = {key: os.environ[key] for key in ("PATH",)}
         pip = {k: v for k, v in os.environ.items() if k.startswith(("PIP_", "UV_", "SSL_"))}
@@ -262,8 +268,7 @@ def own_runner() -> Runner:
 
 def new_deployment(runner: Runner, folder: Path, **machine: Any) -> Deployment:
     folder.mkdir(parents=True)
-    if runner.user is not None:
-        os.chown(folder, runner.user, runner.user)
+    runner.give(folder)
     settings = {"project_name": "qhubtest", "port": free_port(), **machine}
     return Deployment(runner, folder, settings)
 
