@@ -1,0 +1,151 @@
+"""The small parts: secrets, installers, programs, removal."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import argon2
+import pytest
+
+from qhub.errors import LocalError, MissingSecret
+from qhub.local import credentials, environment, removal
+from qhub.local.facts import Machine
+from qhub.local.files import secret, write_private
+from qhub.local.settings import Certificate, FromEnvironment, FromFile, Hash
+from qhub.local.supervisor import Program
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(
+        project_name="demo",
+        deployment=tmp_path,
+        directory=tmp_path / "a folder",
+        isolation="none",
+        python=Path("/usr/bin/python3"),
+        address="127.0.0.1",
+        port=8000,
+        url="http://127.0.0.1:8000",
+        ports={"hub": 20001, "proxy": 20002},
+        certificate=Certificate(type="disabled"),
+    )
+
+
+def test_a_hash_stays_as_long_as_its_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PASSWORD", "one")
+    reference = FromEnvironment(env="PASSWORD")
+    first = credentials.password_hash(reference, tmp_path, None, "x")
+    assert first.startswith("$argon2id$")
+    assert credentials.password_hash(reference, tmp_path, first, "x") == first
+    monkeypatch.setenv("PASSWORD", "two")
+    second = credentials.password_hash(reference, tmp_path, first, "x")
+    assert argon2.PasswordHasher().verify(second, "two")
+
+
+def test_hashes_and_no_password_pass_through(tmp_path: Path) -> None:
+    given = Hash(hash="$2b$12$abc")
+    assert credentials.password_hash(given, tmp_path, None, "x") == "$2b$12$abc"
+    assert credentials.password_hash(None, tmp_path, "$argon2id$old", "x") == ""
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\n", b"\xff\xfe\x00"])
+def test_a_secret_that_is_not_there(tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / "secret").write_bytes(content)
+    with pytest.raises(MissingSecret, match="password of ada"):
+        credentials.resolve(FromFile(file=Path("secret")), tmp_path, "password of ada")
+
+
+def test_references_in_a_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLIENT", "s3cret")
+    (tmp_path / "file").write_text("from a file\n")
+    tree = {"id": "x", "secret": {"env": "CLIENT"}, "list": [{"file": "file"}, 1]}
+    assert credentials.resolved(tree, tmp_path, "config") == {
+        "id": "x",
+        "secret": "s3cret",
+        "list": ["from a file", 1],
+    }
+
+
+@pytest.mark.parametrize(
+    ("said", "cause"),
+    [
+        (
+            "error: Failed to fetch: `x`\n  Caused by: dns error",
+            "the package index can't be reached",
+        ),
+        ("error: No space left on device (os error 28)", "the disk is full"),
+        ("Using Python 3.11\n  x No solution found", "No solution found"),
+        ("", "uv said nothing"),
+    ],
+)
+def test_why_an_installation_failed(said: str, cause: str) -> None:
+    assert cause in environment._cause(said)[0]
+
+
+def test_pips_settings_count_for_uv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tmp_path / "pip.conf"
+    config.write_text("[global]\nindex-url = https://mirror.example/simple\ncert = /a.pem\n")
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(config))
+    for name in ("PIP_INDEX_URL", "PIP_CERT", "UV_DEFAULT_INDEX", "SSL_CERT_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    found = environment._uv_environment()
+    assert found["UV_DEFAULT_INDEX"] == "https://mirror.example/simple"
+    assert found["SSL_CERT_FILE"] == "/a.pem"
+    monkeypatch.setenv("PIP_INDEX_URL", "https://nearer.example/simple")
+    assert environment._uv_environment()["UV_DEFAULT_INDEX"] == "https://nearer.example/simple"
+
+
+def test_an_environment_is_only_complete_in_its_place(tmp_path: Path) -> None:
+    folder = tmp_path / "hub-1"
+    (folder / "bin").mkdir(parents=True)
+    (folder / "bin" / "python").touch()
+    assert not environment.is_complete(folder)
+    (folder / ".complete").write_text(f"{folder}\n")
+    assert environment.is_complete(folder)
+    folder.rename(tmp_path / "hub-2")
+    assert not environment.is_complete(tmp_path / "hub-2")
+
+
+def test_programs_with_strange_words(machine: Machine) -> None:
+    words = ["/a folder/bin/x", "--with=100%", 'a "quote"']
+    text = Program("x", words, environment={"TOKEN": "a%b,c"}, revision="1").render(machine)
+    lines = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+    assert shlex.split(lines["command"].replace("%%", "%")) == words
+    assert lines["environment"] == 'TOKEN="a%%b,c",QHUB_REVISION="1"'
+
+
+def test_files_are_private_and_whole(tmp_path: Path) -> None:
+    file = tmp_path / "x"
+    assert write_private(file, "one")
+    assert not write_private(file, "one")
+    assert write_private(file, "two")
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+    assert secret(tmp_path / "token") == secret(tmp_path / "token")
+
+
+def test_nothing_below_another_file_system_is_removed(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.homes.mkdir(parents=True)
+    monkeypatch.setattr("qhub.local.system.mounts_below", lambda folder: [machine.homes / "nas"])
+    with pytest.raises(LocalError, match="another file system"):
+        removal._remove_files(machine, keep_data=False)
+    assert machine.homes.is_dir()
+
+
+def test_links_are_removed_and_not_followed(machine: Machine, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "precious").touch()
+    machine.homes.mkdir(parents=True)
+    (machine.homes / "link").symlink_to(outside)
+    machine.shared.symlink_to(outside)
+    (machine.directory / ".qhub-deployment").touch()
+    removal._remove_files(machine, keep_data=False)
+    assert not machine.directory.exists()
+    assert (outside / "precious").exists()
