@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 3 changes found (`de
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -55,6 +56,8 @@ app.command("hash-password")(hash_password)
 
 def main() -> None:
     """Entry point of `qhub`: the one place where an error becomes text and an exit code."""
+    # Looking for pydantic plugins reads the metadata of every installed package at each start.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         app()
     except QhubError as error:

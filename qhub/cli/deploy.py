@@ -1,7 +1,5 @@
 """`qhub deploy`."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """`qhub destroy`."""
 
-from __future__ import annotations
-
 import json
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """`qhub render`."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from typing import Annotated

@@ -1,7 +1,5 @@
 """`qhub status`."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from typing import TYPE_CHECKING
@@ -39,7 +37,7 @@ def status(
     raise typer.Exit(0 if found.is_well else 1)
 
 
-def _show(found: DeploymentStatus) -> None:
+def _show(found: "DeploymentStatus") -> None:
     from qhub.cli.progress import elapsed
 
     for stage in found.stages:

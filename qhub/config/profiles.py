@@ -99,13 +99,13 @@ def _servers() -> list[JupyterLabProfile]:
     return [
         JupyterLabProfile.model_construct(
             display_name="Small",
-            description="1 CPU, 2 GB of memory",
+            description="For everyday work",
             default=True,
             kubespawner_override=_size(1.0, "2G"),
         ),
         JupyterLabProfile.model_construct(
             display_name="High memory",
-            description="2 CPUs, 8 GB of memory",
+            description="For large data",
             kubespawner_override=_size(2.0, "8G"),
         ),
     ]

@@ -38,7 +38,7 @@ class Local(Section):
     directory: FilePath | None = Field(
         None,
         description="Folder of data and environments. Default: `/var/lib/qhub/PROJECT` as root, "
-        "else `.qhub` beside the configuration.",
+        "else `local` in the deployment's folder.",
     )
     isolation: Literal["auto", "unix", "none"] = Field(
         "auto",

@@ -11,6 +11,9 @@ from qhub.config.providers import BLOCKS, MACHINES
 SCHEMA_FILE = "qhub-config.schema.json"
 DEFAULT_REGIONS = {"aws": "us-west-2", "gcp": "us-central1", "azure": "centralus", "do": "nyc3"}
 
+FIRST_ID = 20_000
+"""Where uids and gids begin: past the people and services that a machine has of its own."""
+
 
 @dataclass(frozen=True)
 class Answers:
@@ -18,6 +21,7 @@ class Answers:
 
     `certificate` None means the provider's default; `postfix` ends the name of Azure's storage
     account. `password_hash` belongs to `admin`, and is needed with `auth` "password" only.
+    `first_id` is the first of the uids and gids.
     """
 
     provider: str = "local"
@@ -36,13 +40,13 @@ class Answers:
     acme_email: str | None = None
     port: int | None = None
     address: str | None = None
+    first_id: int = FIRST_ID
 
 
 def scaffold(answers: Answers) -> str:
     """The text of a configuration file. Values are not checked here: `parse` the result."""
-    parts = [_head(answers), _reached(answers), _block(answers), _security(answers), _PROFILES]
-    if answers.provider != "local":
-        parts.append(_STORAGE)
+    parts = [_head(answers), _reached(answers), _block(answers), _security(answers)]
+    parts += [_PROFILES + _GPU] if answers.provider == "local" else [_PROFILES, _STORAGE]
     return "\n".join(part for part in parts if part)
 
 
@@ -146,13 +150,13 @@ def _security(answers: Answers) -> str:
         + indent(_AUTHENTICATION[answers.auth], "    ")
         + "  users:   # only these can log in; `qhub hash-password` makes another hash\n"
         + f"    {_plain(answers.admin)}:\n"
-        + "      uid: 20001\n"
+        + f"      uid: {answers.first_id + 1}\n"
         + password
         + "      primary_group: admin   # its members administer the hub\n"
         + "      secondary_groups: [users]\n"
         + "  groups:   # each has a shared folder\n"
-        + "    admin: {gid: 20000}\n"
-        + "    users: {gid: 20001}\n"
+        + f"    admin: {{gid: {answers.first_id}}}\n"
+        + f"    users: {{gid: {answers.first_id + 1}}}\n"
     )
 
 
@@ -160,16 +164,26 @@ _PROFILES = dedent("""\
     profiles:
       jupyterlab:   # sizes of server to choose from; G is 2^30 bytes
         - display_name: Small
-          description: 1 CPU, 2 GB of memory
+          description: For everyday work
           default: true
           kubespawner_override:
             {cpu_limit: 1, cpu_guarantee: 0.5, mem_limit: 2G, mem_guarantee: 1G}
         - display_name: High memory
-          description: 2 CPUs, 8 GB of memory
+          description: For large data
           groups: [admin]   # only they see it
           kubespawner_override:
             {cpu_limit: 2, cpu_guarantee: 1, mem_limit: 8G, mem_guarantee: 4G}
     """)
+
+_GPU = indent(
+    dedent("""\
+        - display_name: GPU   # offered only where this machine has one
+          description: For training models
+          kubespawner_override:
+            {cpu_limit: 2, mem_limit: 8G, extra_resource_limits: {nvidia.com/gpu: 1}}
+        """),
+    "    ",
+)
 
 _STORAGE = dedent("""\
     storage:

@@ -14,7 +14,7 @@ from qhub.config.check import parse
 from qhub.config.nearest import did_you_mean
 from qhub.config.passwords import hash_password, random_password
 from qhub.config.providers import BLOCKS
-from qhub.config.scaffold import SCHEMA_FILE, Answers, scaffold
+from qhub.config.scaffold import FIRST_ID, SCHEMA_FILE, Answers, scaffold
 from qhub.config.schema import schema_text
 from qhub.errors import ConfigError, UsageError
 
@@ -60,7 +60,7 @@ def start(answers: Answers) -> Start:
     if answers.provider == "azure" and not answers.postfix:
         answers = replace(answers, postfix=secrets.token_hex(3))
     if answers.provider == "local":
-        answers, notices = _reachable(answers)
+        answers, notices = _reachable(replace(answers, first_id=_free_numbers(answers.admin)))
     text = scaffold(answers)
     try:
         parse(text)
@@ -113,6 +113,33 @@ def _reachable(answers: Answers) -> tuple[Answers, tuple[str, ...]]:
         answers = replace(answers, certificate="self-signed")
         notices.append("other machines can reach this address, so the certificate is self-signed")
     return answers, tuple(notices)
+
+
+def _free_numbers(admin: str) -> int:
+    """Where to begin counting, so that this machine has nobody else with these uids and gids.
+
+    The same people and groups of another deployment here keep the numbers that they have.
+    """
+    import grp
+    import pwd
+
+    users = {entry.pw_name: entry.pw_uid for entry in pwd.getpwall()}
+    groups = {entry.gr_name: entry.gr_gid for entry in grp.getgrall()}
+    for first in range(FIRST_ID, 60_000, 100):
+        wanted = {"qhub-admin": first, "qhub-users": first + 1}
+        person = {f"qhub-{admin}": first + 1}
+        if _fit(wanted, groups) and _fit(person, users):
+            return first
+    return FIRST_ID
+
+
+def _fit(wanted: dict[str, int], taken: dict[str, int]) -> bool:
+    """Whether each name has its number already, or neither name nor number is taken."""
+    numbers = set(taken.values())
+    return all(
+        taken[name] == number if name in taken else number not in numbers
+        for name, number in wanted.items()
+    )
 
 
 def _free_port(address: str) -> int:
