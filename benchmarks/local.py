@@ -16,7 +16,7 @@ from pathlib import Path
 
 import uv
 
-from benchmarks.result import Result, seconds, side_by_side
+from benchmarks.result import Result, seconds
 from qhub.local.facts import Machine
 from qhub.terraform import find_engine
 from tests.local.browser import Person
@@ -35,7 +35,6 @@ def run() -> Iterator[Result]:
         deployment = Deployment(ours)
         deployment.up()  # fills the package cache, which both sides then use
         try:
-            yield no_change(deployment)
             yield server(deployment)
         finally:
             deployment.down()
@@ -68,30 +67,6 @@ def terraform(ours: Deployment, theirs: Deployment) -> Result:
         min(pair[0] for pair in pairs),
         min(pair[1] for pair in pairs),
         1.1,
-    )
-
-
-def no_change(deployment: Deployment) -> Result:
-    """A deploy that changes nothing, against bare Terraform finding the same."""
-    engine = find_engine()
-
-    def bare() -> None:
-        environment = {
-            **os.environ,
-            "PATH": f"{BIN}:{os.environ['PATH']}",
-            "TF_VAR_deployment": str(deployment.root),
-        }
-        for stage in sorted((deployment.root / "stages").iterdir()):
-            quiet([*engine.command, "init", "-input=false"], cwd=stage, env=environment)
-            quiet([*engine.command, "plan", "-input=false"], cwd=stage, env=environment)
-
-    ours, theirs = side_by_side(deployment.up, bare, 3)
-    return Result(
-        "`qhub deploy` without changes / bare terraform init and plan",
-        ours,
-        theirs,
-        1.1,
-        "ours also checks that every process, account and file is as it was applied",
     )
 
 
