@@ -207,7 +207,8 @@ def start_time(pid: int) -> str:
             ["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
         )
         return answer.stdout.strip()
-    return text.rpartition(")")[2].split()[19]
+    fields = text.rpartition(")")[2].split()
+    return "" if fields[0] in "ZX" else fields[19]  # dead, and nobody has asked for its exit code
 
 
 def link_shared(home: Path, shared: Path, groups: list[str]) -> None:

@@ -255,17 +255,6 @@ def _run(*command: str) -> None:
         raise LocalError(f"{command[0]} failed for {command[-1]}: {reason}")
 
 
-def outdated(machine: Machine, settings: HubSettings) -> list[str]:
-    """People whose uid or primary gid must change, so whose server has to end first."""
-    found = []
-    for name, entry in our_users(machine).items():
-        user = None if _others(machine, entry) else settings.users.get(name)
-        gids = {group: value.gid for group, value in settings.groups.items()}
-        if user and (entry.pw_uid, entry.pw_gid) != (user.uid, gids.get(user.primary_group)):
-            found.append(name)
-    return found
-
-
 def remove(machine: Machine, users: Sequence[str], groups: Sequence[str]) -> None:
     """Remove accounts of ours with all their processes, then groups of ours. Files stay."""
     ours = our_users(machine)
@@ -284,6 +273,12 @@ def remove(machine: Machine, users: Sequence[str], groups: Sequence[str]) -> Non
             del known[name]
     if machine.private.is_dir():
         write_private(_groups_file(machine), json.dumps(known, indent=1) + "\n")
+
+
+def remove_all(machine: Machine) -> None:
+    """Remove every account and group of ours, also those of a time with Unix users; root only."""
+    if os.geteuid() == 0:
+        remove(machine, [*our_users(machine)], [*our_groups(machine)])
 
 
 def ensure_homes(machine: Machine, users: Mapping[str, User], gids: Mapping[str, int]) -> None:

@@ -42,7 +42,7 @@ _FILES = {
 
 def _folder(machine: Machine, name: str, requirements: str) -> Path:
     """Where an environment goes; the same for the same requirements and Python."""
-    key = "\n".join((_FORMAT, str(machine.python), requirements))
+    key = "\n".join((_FORMAT, str(machine.python), machine.isolation, requirements))
     return machine.envs / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
 
 

@@ -138,7 +138,10 @@ def _traefik(machine: Machine) -> dict[str, Any]:
     """Traefik's own settings; its routes are in `rules.toml`, which the hub writes."""
     rules = ensure_folder(machine.private / "proxy", 0o700)
     host = f"[{machine.address}]" if ":" in machine.address else machine.address
-    entry: dict[str, Any] = {"address": f"{host}:{machine.port}"}
+    entry: dict[str, Any] = {
+        "address": f"{host}:{machine.port}",
+        "transport": {"respondingTimeouts": {"readTimeout": "10m"}},  # else uploads end after one
+    }
     if machine.certificate.type != "disabled":
         certificate, key = certificate_files(machine)
         stores = {"default": {"defaultCertificate": {"certFile": certificate, "keyFile": key}}}
@@ -330,5 +333,4 @@ def remove(machine: Machine, say: Say) -> None:
     ended = system.end(lambda: (process for _, process in owned.servers(machine)))
     if ended:
         say(f"ended {ended} processes of people's servers")
-    if machine.unix:
-        accounts.remove(machine, [*accounts.our_users(machine)], [*accounts.our_groups(machine)])
+    accounts.remove_all(machine)

@@ -23,6 +23,9 @@ from qhub.local.settings import Certificate, MachineSettings
 SERVER_DATA = Path("/var/lib/qhub")
 """Where deployments of root live; every user can get there, unlike to a clone under /root."""
 
+KEPT_FACTS = Path("private", "machine.json")
+"""A second copy of the facts, for when the folder with the configuration is gone."""
+
 NEEDED_DISK = 3 * 1024**3
 NEEDED_MEMORY = 1024**3
 DEFAULT_NAMESPACES = (None, "", "dev")
@@ -107,10 +110,12 @@ class Resolution:
         if owner == self.deployment:
             return
         if owner is not None and not self._moved(owner):
-            gone = "" if (owner / ".qhub").exists() else ", which is no longer there"
+            kept = directory / KEPT_FACTS
+            gone = not (owner / ".qhub").exists() and kept.exists()
             self.problems.append(
-                f"{directory} belongs to the deployment in {owner}{gone}; give this one another "
+                f"{directory} belongs to the deployment in {owner}; give this one another "
                 "folder with local.directory, or another project_name or namespace"
+                + (f", or remove that one: qhub-local machine remove --facts {kept}" * gone)
             )
         elif owner is None and directory.exists() and any(directory.iterdir()):
             self.problems.append(
@@ -323,3 +328,4 @@ def make_folders(machine: Machine) -> None:
     for folder in (machine.private, machine.hub, machine.logs, machine.supervisor):
         ensure_folder(folder, 0o700)
     ensure_folder(machine.logs / "servers", 0o700)
+    machine.save(machine.directory / KEPT_FACTS)

@@ -7,9 +7,9 @@ server goes on, but for those whose processes would keep a number or a group the
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 
 from qhub.errors import LocalError
 from qhub.local import accounts, owned, system
@@ -30,7 +30,9 @@ class People:
         """Have accounts and folders ready; numbers of removed people are free for others."""
         machine, settings = self._machine, self._settings
         self._end_servers()
-        if machine.unix:
+        if not machine.unix:
+            accounts.remove_all(machine)
+        else:
             self._remove_accounts()
             accounts.apply(machine, settings, self._say)
         accounts.ensure_homes(machine, settings.users, self._gids)
@@ -56,20 +58,26 @@ class People:
     def _to_end(self) -> dict[str, str]:
         """People with something running that must not go on, with the reason."""
         found: dict[str, str] = {}
-        old = set(accounts.outdated(self._machine, self._settings)) if self._machine.unix else set()
         for name, process in owned.servers(self._machine):
             if name not in self._settings.users:
                 found[name] = "was removed"
-            elif name in old:
-                found[name] = "has another number"
-            elif self._machine.unix and self._lost_a_group(name, process.pid):
-                found[name] = "left a group"
+            elif (reason := self._outdated(name, process.pid)) is not None:
+                found[name] = reason
         return found
 
-    def _lost_a_group(self, name: str, pid: int) -> bool:
+    def _outdated(self, name: str, pid: int) -> str | None:
+        """Why a process of somebody may not go on; None when it may, or is gone."""
+        now = system.identity_of(pid)
+        if now is None:
+            return None
+        user = self._settings.users[name]
+        if now.uid != (user.uid if self._machine.unix else os.geteuid()):
+            return "has another number"
+        if not self._machine.unix:
+            return None
         ours = {*self._gids.values(), *accounts.our_groups(self._machine).values()}
-        allowed = {self._gids[group] for group in self._settings.users[name].groups}
-        return bool((_groups_of(pid) & ours) - allowed)
+        lost = (now.groups & ours) - {self._gids[group] for group in user.groups}
+        return "left a group" if lost else None
 
     def _processes_of(self, name: str) -> Iterator[system.Process]:
         """All that runs for a person: in their server, and as their Unix user."""
@@ -86,13 +94,3 @@ class People:
             accounts.remove(machine, [], groups)
         accounts.close([machine.homes / name for name in users])
         accounts.close([machine.shared / name for name in groups])
-
-
-def _groups_of(pid: int) -> set[int]:
-    """Supplementary groups of a process; empty when it is gone."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return set()
-    line = next((line for line in status.splitlines() if line.startswith("Groups:")), "")
-    return {int(gid) for gid in line.split()[1:]}

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,33 @@ def environment_of(pid: int) -> dict[str, str]:
         return environment(psutil.Process(pid))
     except psutil.NoSuchProcess:
         return {}
+
+
+@dataclass(frozen=True)
+class Identity:
+    """As whom a process runs; `groups` are its own and all supplementary ones."""
+
+    uid: int
+    groups: frozenset[int]
+
+
+def identity_of(pid: int) -> Identity | None:
+    """As whom a process runs; None when it is gone."""
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        uid, groups = process.uids().real, {process.gids().real}
+    except psutil.Error:
+        return None
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
+    except OSError:  # only Linux has it
+        status = ""
+    for line in status.splitlines():
+        if line.startswith("Groups:"):
+            groups |= {int(gid) for gid in line.split()[1:]}
+    return Identity(uid, frozenset(groups))
 
 
 def of_user(uid: int) -> Iterator[Process]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import tempfile
@@ -41,7 +42,10 @@ def place() -> Iterator[Path]:
     """A folder that every user of the machine can enter, with a short path."""
     folder = Path(tempfile.mkdtemp(prefix="qhub-", dir="/tmp")).resolve()
     folder.chmod(0o755)
-    yield folder
+    # Two runs at once on one machine would share the accounts of the people they make.
+    with Path(tempfile.gettempdir(), f"qhub-tests-{os.geteuid()}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
     remove_folder(folder)
 
 
@@ -91,6 +95,22 @@ def hub(request: pytest.FixtureRequest) -> Deployment:
     """The hub of either mode; tests leave it as they found it."""
     deployment: Deployment = request.getfixturevalue(f"{request.param}_hub")
     return deployment
+
+
+@pytest.fixture(scope="session")
+def any_hub(request: pytest.FixtureRequest) -> Deployment:
+    """One hub, for what is the same in both modes."""
+    deployment: Deployment = request.getfixturevalue("unix_hub" if ROOT else "none_hub")
+    return deployment
+
+
+@pytest.fixture(autouse=True)
+def _servers_end_with_their_test(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield
+    for name in ("hub", "any_hub", "none_hub", "unix_hub"):
+        if name in request.fixturenames:
+            deployment: Deployment = request.getfixturevalue(name)
+            deployment.stop_servers()
 
 
 @pytest.fixture

@@ -21,11 +21,11 @@ import argon2
 import qhub
 from qhub.local import interpreter, owned, status, system
 from qhub.local.facts import Machine
+from qhub.local.hubapi import HubApi
 from qhub.local.settings import MachineSettings
 from tests.local.browser import Person
 
 PACKAGE = Path(qhub.__file__).parent
-REQUIREMENTS = PACKAGE / "templates/stages/02-infrastructure/local/requirements"
 GIGABYTE = 1024**3
 _HASHER = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 
@@ -92,6 +92,8 @@ class Runner:
     program: list[str]
     user: int | None = None
     home: Path | None = None
+    package: Path = PACKAGE
+    """The qhub whose files are deployed; one under a closed home is out of others' reach."""
 
     def give(self, folder: Path) -> None:
         """Make a folder and what is in it theirs."""
@@ -161,18 +163,23 @@ class Deployment:
 
     def apply_hub(self) -> subprocess.CompletedProcess[str]:
         settings = self._written("hub.tfvars.json", self.settings)
-        return self.call("jupyterhub", "apply", "--settings", settings, "--hub", PACKAGE / "hub")
+        return self.call(
+            "jupyterhub", "apply", "--settings", settings, "--hub", self.runner.package / "hub"
+        )
 
     def up(self) -> None:
         """All that a deploy does, in its order."""
         done = self.apply_machine()
         assert done.returncode == 0, done.stderr
         for name in ("hub", "user"):
-            self.succeed(
-                "environment", "apply", name, "--requirements", REQUIREMENTS / f"{name}.txt"
-            )
+            self.apply_environment(name)
         self.succeed("supervisor", "apply")
         self.hub_up()
+
+    def apply_environment(self, name: str) -> None:
+        templates = self.runner.package / "templates" / "stages" / "02-infrastructure" / "local"
+        requirements = templates / "requirements" / f"{name}.txt"
+        self.succeed("environment", "apply", name, "--requirements", requirements)
 
     def hub_up(self) -> str:
         done = self.apply_hub()
@@ -191,6 +198,11 @@ class Deployment:
         person = Person(self.machine.url)
         assert person.login(name, password or f"{name}'s"), person.page
         return person
+
+    def stop_servers(self) -> None:
+        """End all servers that still run."""
+        for name in status.online(self.machine):
+            HubApi(self.machine).stop_server(name)
 
     def visitor(self) -> Person:
         """Somebody who has not logged in."""
@@ -259,7 +271,8 @@ def runner_as_ordinary_user(folder: Path, uid: int) -> Runner:
     home = folder / "home"
     home.mkdir()
     os.chown(home, uid, uid)
-    return Runner([str(venv / "bin" / "qhub-local")], uid, home)
+    [package] = (venv / "lib").glob("python3.*/site-packages/qhub")
+    return Runner([str(venv / "bin" / "qhub-local")], uid, home, package)
 
 
 def own_runner() -> Runner:

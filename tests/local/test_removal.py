@@ -7,13 +7,13 @@ import os
 import pwd
 import shutil
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from qhub.local import owned
 from tests.local.deployment import (
-    REQUIREMENTS,
     Deployment,
     Runner,
     new_deployment,
@@ -28,11 +28,21 @@ def _port_is_free(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
+@pytest.fixture
+def second(place: Path) -> Iterator[Deployment]:
+    """A deployment that a test makes and removes; a failed test leaves nothing either."""
+    deployment = new_deployment(
+        own_runner(), place / "second", isolation="unix", namespace="second"
+    )
+    yield deployment
+    deployment.down()
+
+
 @pytest.mark.root
 @needs_root
-def test_nothing_is_left(place: Path, unix_hub: Deployment) -> None:
+def test_nothing_is_left(place: Path, unix_hub: Deployment, second: Deployment) -> None:
     """On a second deployment beside the first, with a person at work and a process that hides."""
-    mine = new_deployment(own_runner(), place / "second", isolation="unix", namespace="second")
+    mine = second
     for number, user in enumerate(mine.settings["users"].values()):
         user["uid"] += 100 + number
     for group in mine.settings["groups"].values():
@@ -40,7 +50,7 @@ def test_nothing_is_left(place: Path, unix_hub: Deployment) -> None:
     # Names that another deployment has are refused before anything is changed.
     assert mine.apply_machine().returncode == 0
     for name in ("hub", "user"):
-        mine.succeed("environment", "apply", name, "--requirements", REQUIREMENTS / f"{name}.txt")
+        mine.apply_environment(name)
     mine.succeed("supervisor", "apply")
     done = mine.apply_hub()
     assert done.returncode == 1
@@ -156,3 +166,18 @@ def test_a_moved_deployment_goes_on_and_goes_away(runner: Runner, place: Path) -
     assert not directory.exists()
     assert not mine.facts.exists()
     assert not (mine.folder / "local").exists()
+
+
+def test_what_lost_its_folder_can_still_be_removed(runner: Runner, place: Path) -> None:
+    mine = new_deployment(runner, place / "lost", directory=str(place / "lost-state"))
+    (place / "lost-state").mkdir()
+    runner.give(place / "lost-state")
+    assert mine.apply_machine().returncode == 0
+    directory = mine.machine.directory
+    shutil.rmtree(mine.folder)
+    other = new_deployment(runner, place / "new", directory=str(directory))
+    said = other.apply_machine().stderr
+    kept = directory / "private" / "machine.json"
+    assert f"qhub-local machine remove --facts {kept}" in said
+    assert runner.run("machine", "remove", "--facts", kept).returncode == 0
+    assert not directory.exists() or not list(directory.iterdir())
