@@ -22,7 +22,7 @@ from tests.local.deployment import (
     runner_as_ordinary_user,
 )
 
-ORDINARY_USER = "qhub-tests"
+ORDINARY_USER = f"qhub-tests-{os.getpid()}"
 ROOT = os.geteuid() == 0
 
 
@@ -57,7 +57,6 @@ def runner(place: Path) -> Iterator[Runner]:
         return
     if interpreter.find_reachable() is None:
         pytest.skip("no Python that an ordinary user can run")
-    subprocess.run(["userdel", ORDINARY_USER], capture_output=True, check=False)
     subprocess.run(["useradd", "--user-group", "--no-create-home", ORDINARY_USER], check=True)
     uid = int(subprocess.check_output(["id", "-u", ORDINARY_USER]))
     try:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -171,8 +172,7 @@ class Deployment:
         """All that a deploy does, in its order."""
         done = self.apply_machine()
         assert done.returncode == 0, done.stderr
-        for name in ("hub", "user"):
-            self.apply_environment(name)
+        self.install()
         self.succeed("supervisor", "apply")
         self.hub_up()
 
@@ -180,6 +180,11 @@ class Deployment:
         templates = self.runner.package / "templates" / "stages" / "02-infrastructure" / "local"
         requirements = templates / "requirements" / f"{name}.txt"
         self.succeed("environment", "apply", name, "--requirements", requirements)
+
+    def install(self) -> None:
+        """Make both environments side by side, as Terraform does."""
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(self.apply_environment, ("hub", "user")))
 
     def hub_up(self) -> str:
         done = self.apply_hub()

@@ -49,8 +49,7 @@ def test_nothing_is_left(place: Path, unix_hub: Deployment, second: Deployment) 
         group["gid"] += 100
     # Names that another deployment has are refused before anything is changed.
     assert mine.apply_machine().returncode == 0
-    for name in ("hub", "user"):
-        mine.apply_environment(name)
+    mine.install()
     mine.succeed("supervisor", "apply")
     done = mine.apply_hub()
     assert done.returncode == 1
