@@ -7,23 +7,18 @@ owner was removed, or lost a group that their running processes would still be i
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import http.client
 import json
-import mimetypes
-import re
 import shutil
-import socket
 import ssl
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from qhub.errors import LocalError
-from qhub.local import accounts, credentials, owned, supervisor, system
+from qhub.local import accounts, certificates, effective, owned, supervisor, system
 from qhub.local.facts import Machine
 from qhub.local.files import ensure_folder, secret, write_private
 from qhub.local.people import People
@@ -33,7 +28,6 @@ from qhub.local.supervisor import Program
 Say = Callable[[str], None]
 PROGRAMS = ("proxy", "hub", "culler")
 HEALTHY_SECONDS = 90.0
-PICTURE_BYTES = 500_000
 _PACKAGE = "qhub_hub"
 
 
@@ -46,92 +40,20 @@ def apply(machine: Machine, settings: HubSettings, code: Path, say: Say) -> None
         LocalError: a program doesn't start or doesn't answer.
     """
     accounts.preflight(settings, machine)
-    effective = _effective(machine, settings)
+    resolved = effective.resolve(machine, settings)
     people = People(machine, settings, say)
     people.prepare()
     _copy_code(machine, code)
-    _ensure_certificate(machine, say)
-    effective = _with_machine(machine, effective)
-    write_private(machine.private / "settings.json", json.dumps(effective, indent=1) + "\n")
+    certificates.ensure(machine, machine.hub / _PACKAGE / "certificate.py", say)
+    effective.write(machine, resolved)
     write_private(machine.private / "traefik.json", json.dumps(_traefik(machine), indent=1) + "\n")
     say("starting JupyterHub")
     wanted = programs(machine, settings)
     supervisor.install(machine, wanted, of=PROGRAMS)
     wait_healthy(machine)
     people.clean_up()
-    write_private(machine.private / "applied.json", settings.model_dump_json(indent=1) + "\n")
+    effective.remember(machine, settings)
     say(f"JupyterHub answers on {machine.url}")
-
-
-def _effective(machine: Machine, settings: HubSettings) -> dict[str, Any]:
-    """The settings as the hub reads them: secrets resolved, passwords hashed."""
-    known = known_hashes(machine)
-    data = settings.model_dump(mode="json")
-    for name, user in settings.users.items():
-        hashed = credentials.password_hash(
-            user.password, machine.deployment, known.get(name), f"password of {name}"
-        )
-        data["users"][name].pop("password")
-        data["users"][name]["password_hash"] = hashed
-    for key in ("logo", "favicon"):
-        data["theme"][key] = _embedded(machine, f"theme.{key}", data["theme"][key])
-    data["authentication"]["config"] = credentials.resolved(
-        data["authentication"]["config"], machine.deployment, "authentication"
-    )
-    return data
-
-
-def _embedded(machine: Machine, what: str, picture: str | None) -> str | None:
-    """A picture as the pages take it: an address as it is, a file as a `data:` address."""
-    if not picture or re.match(r"https?://|data:", picture):
-        return picture
-    path = machine.deployment / Path(picture).expanduser()
-    kind = mimetypes.guess_type(path.name)[0] or ""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise LocalError(f"{what}: {path} can't be read: {error.strerror}") from error
-    if not kind.startswith("image/") or len(content) > PICTURE_BYTES:
-        raise LocalError(f"{what}: {path} is no picture of at most {PICTURE_BYTES // 1000} kB")
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
-
-
-def applied(machine: Machine) -> HubSettings | None:
-    """The settings as last applied, secrets still as references; None before the first time."""
-    try:
-        text = (machine.private / "applied.json").read_text(encoding="utf-8")
-        return HubSettings.model_validate_json(text)
-    except (OSError, ValueError):
-        return None
-
-
-def known_hashes(machine: Machine) -> dict[str, str]:
-    """The password hashes in use; empty before the first deploy."""
-    try:
-        text = (machine.private / "settings.json").read_text(encoding="utf-8")
-        users = json.loads(text)["users"]
-        return {name: user["password_hash"] for name, user in users.items()}
-    except (OSError, ValueError, KeyError):
-        return {}
-
-
-def _with_machine(machine: Machine, data: dict[str, Any]) -> dict[str, Any]:
-    private = machine.private
-    notice = "" if machine.unix else "People on this hub are not isolated from each other."
-    return data | {
-        "notice": notice,
-        "tokens": {name: secret(private / f"token-{name}") for name in ("qhub", "culler")},
-        "machine": {
-            "directory": str(machine.directory),
-            "private": str(private),
-            "ports": machine.ports,
-            "bind_url": machine.url,
-            "proxy_token": secret(private / "token-proxy"),
-            "proxy_rules": str(private / "proxy" / "rules.toml"),
-            "user_python": str(machine.interpreter("user")),
-            "unix": machine.unix,
-        },
-    }
 
 
 def _traefik(machine: Machine) -> dict[str, Any]:
@@ -143,7 +65,7 @@ def _traefik(machine: Machine) -> dict[str, Any]:
         "transport": {"respondingTimeouts": {"readTimeout": "10m"}},  # else uploads end after one
     }
     if machine.certificate.type != "disabled":
-        certificate, key = certificate_files(machine)
+        certificate, key = certificates.files(machine)
         stores = {"default": {"defaultCertificate": {"certFile": certificate, "keyFile": key}}}
         tls = json.dumps({"tls": {"stores": stores}}, default=str)
         write_private(rules / "certificate.yaml", tls)  # JSON is YAML
@@ -168,7 +90,7 @@ def _traefik(machine: Machine) -> dict[str, Any]:
 def read_by(machine: Machine) -> dict[str, list[Path]]:
     """The files that each program reads when it starts; it is started anew when one changes."""
     private = machine.private
-    certificate = [*certificate_files(machine)] if machine.certificate.type != "disabled" else []
+    certificate = [*certificates.files(machine)] if machine.certificate.type != "disabled" else []
     code = sorted((machine.hub / _PACKAGE).rglob("*"))
     return {
         "proxy": [private / "traefik.json", *certificate],
@@ -238,38 +160,6 @@ def _copy_code(machine: Machine, code: Path) -> None:
     for path in wanted:
         (target / path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         shutil.copyfile(code / path, target / path)
-
-
-def certificate_files(machine: Machine) -> tuple[Path, Path]:
-    """Certificate and key that the proxy uses."""
-    given = machine.certificate
-    if given.type == "existing" and given.certificate_file and given.key_file:
-        return given.certificate_file, given.key_file
-    return machine.private / "tls" / "certificate.pem", machine.private / "tls" / "key.pem"
-
-
-def _ensure_certificate(machine: Machine, say: Say) -> None:
-    """Make the self-signed certificate once, and again when the address changed."""
-    if machine.certificate.type != "self-signed":
-        return
-    certificate, key = certificate_files(machine)
-    names = [machine.address, socket.gethostname(), "localhost", "127.0.0.1"]
-    names = [name for name in dict.fromkeys(names) if name not in ("0.0.0.0", "::")]  # noqa: S104
-    ensure_folder(certificate.parent, 0o700)
-    listed = certificate.with_name("names.json")
-    if listed.is_file() and json.loads(listed.read_text(encoding="utf-8")) == names:
-        return
-    say("making a self-signed certificate")
-    script = machine.hub / _PACKAGE / "certificate.py"
-    done = subprocess.run(
-        [machine.interpreter("hub"), "-I", script, certificate, key, *names],
-        capture_output=True,
-        text=True,
-        umask=0o077,
-    )
-    if done.returncode != 0:
-        raise LocalError(f"the certificate could not be made: {done.stderr.strip()[-300:]}")
-    write_private(listed, json.dumps(names) + "\n")
 
 
 def answers(machine: Machine) -> bool:

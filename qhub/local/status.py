@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from qhub.local import accounts, credentials, environment, jupyterhub, owned, ports, supervisor
+from qhub.errors import MissingSecret
+from qhub.local import (
+    accounts,
+    credentials,
+    effective,
+    environment,
+    jupyterhub,
+    owned,
+    ports,
+    supervisor,
+)
 from qhub.local.facts import Machine
 from qhub.local.hubapi import HubApi
 from qhub.local.settings import FromEnvironment, FromFile, HubSettings, MachineSettings
@@ -85,7 +94,7 @@ def drift_jupyterhub(machine: Machine, settings: HubSettings | None = None) -> d
         machine: the facts as last applied.
         settings: what accounts and secrets should be; as last applied where not given.
     """
-    settings = settings or jupyterhub.applied(machine)
+    settings = settings or effective.applied(machine)
     reason = (
         _stopped(machine)
         or _edited(machine)
@@ -136,14 +145,15 @@ def _accounts(machine: Machine, settings: HubSettings) -> str | None:
 
 def _secrets(machine: Machine, settings: HubSettings) -> str | None:
     """Whether a password, read from where it comes from, is no longer the one in use."""
-    hashes = jupyterhub.known_hashes(machine)
+    hashes = effective.known_hashes(machine)
     for name, user in settings.users.items():
         password = user.password
         if not isinstance(password, FromEnvironment | FromFile):
             continue
-        if isinstance(password, FromEnvironment) and not os.environ.get(password.env):
-            continue  # can't tell; deploying will ask for it
-        secret = credentials.resolve(password, machine.deployment, f"password of {name}")
+        try:
+            secret = credentials.resolve(password, machine.deployment, name)
+        except MissingSecret:
+            continue  # nothing to compare with; deploying will ask for it
         if not credentials.matches(secret, hashes.get(name, "")):
             return f"the password of {name} changed"
     return None

@@ -43,7 +43,7 @@ def free_port() -> int:
 
 
 def hub_settings() -> dict[str, Any]:
-    """Alice is admin, Ben works with her in `crew`; the profile `Secret` is only for admins."""
+    """Alice is admin, Ben works with her in `sailors`; the profile `Secret` is only for admins."""
     return {
         "project_name": "qhubtest",
         "users": {
@@ -51,18 +51,18 @@ def hub_settings() -> dict[str, Any]:
                 "uid": 23101,
                 "password": hashed("alice's"),
                 "admin": True,
-                "primary_group": "leads",
-                "groups": ["leads", "crew"],
+                "primary_group": "captains",
+                "groups": ["captains", "sailors"],
             },
             "ben": {
                 "uid": 23102,
                 "password": hashed("ben's"),
                 "admin": False,
-                "primary_group": "crew",
-                "groups": ["crew"],
+                "primary_group": "sailors",
+                "groups": ["sailors"],
             },
         },
-        "groups": {"leads": {"gid": 23110}, "crew": {"gid": 23111}},
+        "groups": {"captains": {"gid": 23110}, "sailors": {"gid": 23111}},
         "profiles": [
             {
                 "display_name": "Small",
@@ -77,7 +77,7 @@ def hub_settings() -> dict[str, Any]:
             {
                 "display_name": "Secret",
                 "description": "More room, for those who look after the hub",
-                "groups": ["leads"],
+                "groups": ["captains"],
                 "cpu_limit": 2.0,
                 "mem_limit": 2 * GIGABYTE,
             },

@@ -43,8 +43,8 @@ def test_people_come_and_go_while_another_works(changing: Deployment) -> None:
     hub.settings["users"]["carol"] = {
         "uid": uid,  # the number of somebody who leaves is free at once
         "password": {"env": "CAROL"},
-        "primary_group": "crew",
-        "groups": ["crew"],
+        "primary_group": "sailors",
+        "groups": ["sailors"],
     }
     hub.settings["profiles"].append({"display_name": "Large", "mem_limit": 3 * 1024**3})
     hub.environment = {"CAROL": "carol's"}
@@ -68,8 +68,8 @@ def test_people_come_and_go_while_another_works(changing: Deployment) -> None:
     hub.settings["users"]["ben"] = {
         "uid": uid,
         "password": hashed("new"),
-        "primary_group": "crew",
-        "groups": ["crew"],
+        "primary_group": "sailors",
+        "groups": ["sailors"],
     }
     hub.hub_up()
     assert (hub.machine.homes / "ben").stat().st_uid == home

@@ -40,7 +40,7 @@ def test_homes_and_shared_folders_have_their_modes(hub: Deployment) -> None:
         assert stat.S_IMODE(home.st_mode) == 0o700
         if hub.unix:
             assert home.st_uid == hub.settings["users"][name]["uid"]
-    for name in ("crew", "leads"):
+    for name in ("sailors", "captains"):
         folder = (machine.shared / name).stat()
         assert stat.S_IMODE(folder.st_mode) == (0o2770 if hub.unix else 0o700)
         if hub.unix:

@@ -47,7 +47,7 @@ def test_a_kernel_computes_over_the_websocket(hub: Deployment) -> None:
             str(hub.machine.homes / "alice")
         )
         assert kernel.run("sorted(p.name for p in Path('shared').iterdir())") == (
-            "['crew', 'leads']"
+            "['captains', 'sailors']"
         )
         assert kernel.run("print('x' * 2_000_000)").count("x") == 2_000_000
         kernel.run("Path('big').write_bytes(bytes(150_000_000))")

@@ -29,32 +29,24 @@ def test_people_are_isolated_but_for_what_they_share(unix_hub: Deployment) -> No
     for person in (alice, ben):
         person.start()
         person.enter()
-    try:
+    server = unix_hub.server_pid("alice")
+    closed = [machine.homes / "alice", machine.shared / "captains", machine.run / "alice"]
+    closed += [machine.private, machine.logs, machine.supervisor, machine.hub]
+    letter = machine.shared / "sailors" / "letter"
+    with alice.kernel() as a, ben.kernel() as b:
         who = "import os; print(os.getuid(), os.getgid(), sorted(os.getgroups()), end='')"
-        assert alice.run(who) == "23101 23110 [23110, 23111]"
-        assert ben.run(who) == "23102 23111 [23111]"
-        alice.run("from pathlib import Path; Path('shared/crew/letter').write_text('for us')")
-        assert ben.run("print(open('shared/crew/letter').read(), end='')") == "for us"
-        ben.run("open('shared/crew/letter', 'a').write(', too')")
-        assert alice.run("print(open('shared/crew/letter').read(), end='')") == "for us, too"
-        for path in (
-            machine.homes / "alice",
-            machine.shared / "leads",
-            machine.private,
-            machine.logs,
-            machine.supervisor,
-            machine.hub,
-            machine.run / "alice",
-        ):
-            assert "PermissionError" in ben.run(f"import os; os.listdir({str(path)!r})"), path
-        server = unix_hub.server_pid("alice")
-        assert "PermissionError" in ben.run(f"open('/proc/{server}/environ').read()")
+        assert a.run(who) == "23101 23110 [23110, 23111]"
+        assert b.run(who) == "23102 23111 [23111]"
+        a.run("with open('shared/sailors/letter', 'w') as f: f.write('for us')")
+        assert b.run("print(open('shared/sailors/letter').read(), end='')") == "for us"
+        b.run("with open('shared/sailors/letter', 'a') as f: f.write(', too')")
+        assert a.run("print(open('shared/sailors/letter').read(), end='')") == "for us, too"
+        for path in closed:
+            assert "PermissionError" in b.run(f"os.listdir({str(path)!r})"), path
+        assert "PermissionError" in b.run(f"open('/proc/{server}/environ').read()")
         file = "import json, ipykernel; print(open(ipykernel.get_connection_file()).read())"
-        assert '"transport": "ipc"' in alice.run(file), "others could hear what a kernel prints"
-    finally:
-        alice.stop()
-        ben.stop()
-        (machine.shared / "crew" / "letter").unlink(missing_ok=True)
+        assert '"transport": "ipc"' in a.run(file), "others could hear what a kernel prints"
+    letter.unlink()
 
 
 def test_who_leaves_a_group_loses_it_at_once(changing_unix: Deployment) -> None:
@@ -63,11 +55,11 @@ def test_who_leaves_a_group_loses_it_at_once(changing_unix: Deployment) -> None:
     alice.start("small")
     ben.start()
     server = hub.server_pid("ben")
-    hub.settings["users"]["alice"]["groups"] = ["leads"]
+    hub.settings["users"]["alice"]["groups"] = ["captains"]
     assert "alice, who left a group" in hub.hub_up()
     assert not hub.server_pid("alice")
     assert hub.server_pid("ben") == server
-    assert "qhub-alice" not in grp.getgrnam("qhub-crew").gr_mem
+    assert "qhub-alice" not in grp.getgrnam("qhub-sailors").gr_mem
     hub.person("ben").stop()
 
 
@@ -92,7 +84,7 @@ def test_accounts_of_others_stop_the_deploy_before_anything_changed(
 ) -> None:
     hub = changing_unix
     before = pwd.getpwall()
-    person = {"password": None, "primary_group": "crew", "groups": ["crew"]}
+    person = {"password": None, "primary_group": "sailors", "groups": ["sailors"]}
     hub.settings["users"] |= {
         "stranger": {"uid": 23191, **person},
         "dora": {"uid": 23190, **person},
