@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from qhub.errors import LocalError
-from qhub.local import accounts, credentials, owned, supervisor, system
+from qhub.local import accounts, credentials, owned, supervisor, system, tools
 from qhub.local.facts import Machine
 from qhub.local.files import ensure_folder, secret, write_private
 from qhub.local.people import People
@@ -50,6 +50,7 @@ def apply(machine: Machine, settings: HubSettings, code: Path, say: Say) -> None
     people = People(machine, settings, say)
     people.prepare()
     _copy_code(machine, code)
+    tools.install(machine, code)
     _ensure_certificate(machine, say)
     effective = _with_machine(machine, effective)
     write_private(machine.private / "settings.json", json.dumps(effective, indent=1) + "\n")
