@@ -80,9 +80,8 @@ def _file(path: Path) -> tuple[str | None, list[str], str | None]:
         conda = [str(item) for item in listed if not isinstance(item, dict)]
     except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
         raise Failure(f"{path} is no environment file: {error}") from error
-    found = {
-        package: re.fullmatch(r"(python|pip)\s*([=<>!~\d.,* ]*)", package) for package in conda
-    }
+    here = re.compile(r"(python|pip)\s*([=<>!~\d.,* ]*)")
+    found = {package: here.fullmatch(package) for package in conda}
     foreign = [package for package, match in found.items() if match is None]
     if foreign:
         raise Failure(

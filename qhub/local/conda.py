@@ -55,6 +55,7 @@ def _keep(
         lock.add_conda_package("default", here, record)
     draft = path.with_name(f"{path.name}.new")
     lock.to_path(draft)
+    draft.chmod(0o600)  # the address of a channel may hold a token
     draft.replace(path)
 
 

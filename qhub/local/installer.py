@@ -80,18 +80,23 @@ class Build:
         user: int | None = None,
         group: int | None = None,
     ) -> None:
-        status = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=self.output,
-            stderr=self.output,
-            env=environment,
-            umask=0o022,
-            user=user,
-            group=group,
-            extra_groups=None if user is None else [],
-            cwd="/",
-        ).returncode
+        try:
+            status = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=self.output,
+                stderr=self.output,
+                env=environment,
+                umask=0o022,
+                user=user,
+                group=group,
+                extra_groups=None if user is None else [],
+                cwd="/",
+            ).returncode
+        except OSError as error:
+            who = "other users" if user else "this user"
+            reason = f"{who} can't run {error.filename}: {error.strerror}"
+            raise LocalError(f"{FAILED}: {reason}", f"Log: {self.log}") from error
         if status != 0:
             found, hint = cause(self.log.read_text(encoding="utf-8", errors="replace"))
             raise LocalError(f"{FAILED}: {found}", f"{hint} Log: {self.log}")
@@ -157,9 +162,14 @@ def cause(output: str) -> tuple[str, str]:
     lines = [line.strip(_FRAME) for line in output.splitlines() if line.strip(_FRAME)]
     if "No solution found" in output:  # and why, over several lines
         first = next(i for i, line in enumerate(lines) if "No solution found" in line)
-        return " ".join(lines[first:]), "Change the requirements so that they fit together."
+        return _plain(" ".join(lines[first:])), "Change the requirements so that they fit together."
     errors = [line for line in lines if re.match(r"(?i)error|no solution|\w*Error", line)]
-    return (errors or lines or ["uv said nothing"])[-1], "What follows is all in the log."
+    return _plain((errors or lines or ["uv said nothing"])[-1]), "What follows is all in the log."
+
+
+def _plain(line: str) -> str:
+    """A line without the words that only say that it is an error."""
+    return re.sub(r"\berror: ", "", re.sub(r":? cause: ", ": ", line))
 
 
 def open_to_all(folder: Path) -> None:

