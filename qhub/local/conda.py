@@ -115,4 +115,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    sys.stdout.flush()
+    # rattler's threads may still be at work on a Python that is going away, and crash it.
+    os._exit(code)

@@ -12,6 +12,7 @@ import fcntl
 import os
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -73,6 +74,10 @@ class Build:
         group = groups[0] if groups else _NOBODY
         self._run(command, {}, user=_NOBODY, group=group)
 
+    @property
+    def _hint(self) -> str:
+        return f"Log: {self.log}"
+
     def _run(
         self,
         command: list[str],
@@ -96,10 +101,16 @@ class Build:
         except OSError as error:
             who = "other users" if user else "this user"
             reason = f"{who} can't run {error.filename}: {error.strerror}"
-            raise LocalError(f"{FAILED}: {reason}", f"Log: {self.log}") from error
+            raise LocalError(f"{FAILED}: {reason}", self._hint) from error
+        if status < 0:
+            name = signal.Signals(-status).name
+            lacks = ": was there enough memory?" if name == "SIGKILL" else ""
+            raise LocalError(
+                f"{FAILED}: {Path(command[0]).name} ended by {name}{lacks}", self._hint
+            )
         if status != 0:
             found, hint = cause(self.log.read_text(encoding="utf-8", errors="replace"))
-            raise LocalError(f"{FAILED}: {found}", f"{hint} Log: {self.log}")
+            raise LocalError(f"{FAILED}: {found}", f"{hint} {self._hint}")
 
 
 def uv_program() -> str:
