@@ -167,13 +167,15 @@ Dependency = Annotated[
 
 
 class Environment(Section):
-    """A conda environment, which every user gets as a kernel."""
+    """An environment, which users get as a kernel."""
 
     name: EnvironmentName = Field(description="Name of the kernel; unique.")
     channels: list[Title] = Field(
         default_factory=lambda: ["conda-forge"], description="Where conda packages come from."
     )
     dependencies: list[Dependency] = Field(
-        min_length=1, description="conda packages, and `pip:` with a list of pip's."
+        min_length=1,
+        description="conda packages, and `pip:` with a list of pip's. With no conda package but "
+        "`python`, the package index is enough.",
     )
     groups: list[GroupName] | None = Field(None, description="Only these groups see it.")

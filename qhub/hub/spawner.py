@@ -17,6 +17,7 @@ from tornado.web import HTTPError
 from traitlets import Any as AnyTrait
 from traitlets import Dict, Unicode, default
 
+from .kernels import jupyter_path
 from .limits import Cgroup, bound, cpus_for
 from .profiles import ProfileError, Profiles
 
@@ -64,8 +65,9 @@ class ProcessSpawner(LocalProcessSpawner):
             "HOME": str(self.home),
             "SHELL": "/bin/bash",
             "LANG": os.environ.get("LANG", "C.UTF-8"),
-            "PATH": f"{Path(self.python).parent}:/usr/local/bin:/usr/bin:/bin",
+            "PATH": f"{Path(self.python).parent}:{self.directory}/bin:/usr/local/bin:/usr/bin:/bin",
             "JUPYTER_RUNTIME_DIR": str(Path(self.directory, "run", self.user.name)),
+            "JUPYTER_PATH": jupyter_path(self.directory, self.people[self.user.name]["groups"]),
             "QHUB_DEPLOYMENT": self.directory,
             "QHUB_SERVER": self.user.name,
         }

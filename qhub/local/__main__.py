@@ -88,6 +88,22 @@ def _jupyterhub_remove(options: argparse.Namespace) -> None:
         jupyterhub.remove(machine, _say)
 
 
+def _kernel_apply(options: argparse.Namespace) -> None:
+    from qhub.local import kernels
+    from qhub.local.settings import EnvironmentsSettings
+
+    spec = _settings(EnvironmentsSettings, options.settings).environments[options.name]
+    kernels.apply(_machine(options.facts), options.name, spec, _say)
+
+
+def _kernel_remove(options: argparse.Namespace) -> None:
+    from qhub.local import kernels, owned
+
+    machine = owned.claim(options.facts)
+    if machine is not None and owned.is_ours(machine):
+        kernels.remove(machine, options.name, _say)
+
+
 def _keep_data() -> bool:
     return os.environ.get("QHUB_KEEP_DATA", "") not in ("", "0")
 
@@ -117,6 +133,9 @@ def _parser() -> argparse.ArgumentParser:
     add(verbs("environment"), "apply", _environment_apply, "--requirements").add_argument(
         "name", choices=("hub", "user")
     )
+    kernel = verbs("kernel")
+    add(kernel, "apply", _kernel_apply, "--settings").add_argument("name")
+    add(kernel, "remove", _kernel_remove).add_argument("name")
     add(verbs("supervisor"), "apply", _supervisor_apply)
     add(hub, "apply", _jupyterhub_apply, "--settings", "--hub")
     add(hub, "remove", _jupyterhub_remove)

@@ -87,6 +87,11 @@ class Machine(BaseModel):
         return self.directory / "envs"
 
     @property
+    def environments(self) -> Path:
+        """Environments of the configuration; `envs` are the services' own."""
+        return self.directory / "environments"
+
+    @property
     def homes(self) -> Path:
         return self.directory / "homes"
 

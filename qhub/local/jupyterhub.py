@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from qhub.errors import LocalError
-from qhub.local import accounts, certificates, effective, owned, supervisor, system
+from qhub.local import accounts, certificates, effective, owned, supervisor, system, tools
 from qhub.local.facts import Machine
 from qhub.local.files import ensure_folder, secret, write_private
 from qhub.local.people import People
@@ -44,6 +44,7 @@ def apply(machine: Machine, settings: HubSettings, code: Path, say: Say) -> None
     people = People(machine, settings, say)
     people.prepare()
     _copy_code(machine, code)
+    tools.install(machine, code)
     certificates.ensure(machine, machine.hub / _PACKAGE / "certificate.py", say)
     effective.write(machine, resolved)
     write_private(machine.private / "traefik.json", json.dumps(_traefik(machine), indent=1) + "\n")

@@ -1,7 +1,8 @@
-"""What the local target is told: the inputs of its two Terraform modules, typed.
+"""What the local target is told: the inputs of its Terraform modules, typed.
 
 `MachineSettings` is the `terraform.tfvars.json` of 02-infrastructure, `HubSettings` that of
-05-jupyterhub. Times are minutes, memory is bytes, processors are cores.
+05-jupyterhub, `EnvironmentsSettings` that of 07-conda-store. Times are minutes, memory is bytes,
+processors are cores.
 """
 
 from __future__ import annotations
@@ -144,3 +145,18 @@ class HubSettings(_Settings):
     theme: Theme = Field(default_factory=Theme)
     idle_culler: IdleCuller = Field(default_factory=lambda: IdleCuller())
     authentication: Authentication = Field(default_factory=lambda: Authentication())
+
+
+class EnvironmentSettings(_Settings):
+    """An environment that is built ahead."""
+
+    channels: list[str] = Field(description="where conda packages come from")
+    conda: list[str] = Field(description="requirements, as conda reads them")
+    pip: list[str] = Field(description="requirements, as pip reads them")
+    groups: dict[str, int] | None = Field(None, description="gid of each that may; null: all may")
+
+
+class EnvironmentsSettings(_Settings):
+    """The environments of a deployment, by name."""
+
+    environments: dict[str, EnvironmentSettings]

