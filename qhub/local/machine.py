@@ -148,7 +148,7 @@ class Resolution:
         missing = [tool for tool in _UNIX_TOOLS if not shutil.which(tool)]
         if missing:
             return f"this machine has no {missing[0]}", None
-        existing = next(p for p in (directory, *directory.parents) if p.exists())
+        existing = next(p for p in directory.parents if p.exists())  # its own mode is up to us
         closed = interpreter.closed_folder(existing)
         if closed is not None:
             return f"other users can't enter {closed}, where {directory} lies", None

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from qhub.local import accounts
+from qhub.local import accounts, machine
+from qhub.local.settings import MachineSettings
 from tests.local.deployment import Deployment
 
 STRANGER = "qhub-stranger"
@@ -24,15 +25,15 @@ def stranger() -> Iterator[str]:
 
 
 def test_people_are_isolated_but_for_what_they_share(unix_hub: Deployment) -> None:
-    machine = unix_hub.machine
+    place = unix_hub.machine
     alice, ben = unix_hub.person("alice"), unix_hub.person("ben")
     for person in (alice, ben):
         person.start()
         person.enter()
     server = unix_hub.server_pid("alice")
-    closed = [machine.homes / "alice", machine.shared / "captains", machine.run / "alice"]
-    closed += [machine.private, machine.logs, machine.supervisor, machine.hub]
-    letter = machine.shared / "sailors" / "letter"
+    closed = [place.homes / "alice", place.shared / "captains", place.run / "alice"]
+    closed += [place.private, place.logs, place.supervisor, place.hub]
+    letter = place.shared / "sailors" / "letter"
     with alice.kernel() as a, ben.kernel() as b:
         who = "import os; print(os.getuid(), os.getgid(), sorted(os.getgroups()), end='')"
         assert a.run(who) == "23101 23110 [23110, 23111]"
@@ -105,3 +106,13 @@ def test_accounts_bear_the_sign_of_the_deployment_and_no_password(unix_hub: Depl
         assert entry.pw_gecos == f"qhub {unix_hub.machine.directory}"
         state = subprocess.check_output(["passwd", "--status", entry.pw_name], text=True)
         assert state.split()[1] == "L"
+
+
+def test_isolation_can_come_later(unix_hub: Deployment) -> None:
+    """A folder made without Unix users, so closed to others, is no obstacle to have them."""
+    settings = MachineSettings.model_validate(unix_hub.machine_settings | {"isolation": "auto"})
+    unix_hub.machine.directory.chmod(0o700)
+    try:
+        assert machine.resolve(settings, unix_hub.facts).unix
+    finally:
+        unix_hub.machine.directory.chmod(0o755)
