@@ -3,7 +3,7 @@
     load(path) -> Config                 raises ConfigError with every problem
     check(path) -> Report                the same without raising, for `qhub validate`
     parse(text) -> Config                from text, for tests and tools
-    missing_secrets(report) -> problems  environment variables and files that are not there
+    missing_secrets(config) -> problems  environment variables and files that are not there
 
 To add a setting: a field with a description in the model of its section (`services.py`, say), a
 line in `qhub-config.example.yaml`, and the stage that reads it.
