@@ -91,15 +91,12 @@ class EngineError(QhubError):
 
 
 class StageError(QhubError):
-    """A stage failed; `stage` is its folder name, `log` the file with the whole story."""
+    """A stage failed; `stage` is its folder name, `cause` the message without it."""
 
-    def __init__(
-        self, stage: str, message: str, hint: str | None = None, log: str | None = None
-    ) -> None:
+    def __init__(self, stage: str, message: str, hint: str | None = None) -> None:
         super().__init__(f"{stage}: {message}", hint)
         self.stage = stage
         self.cause = message
-        self.log = log
 
 
 class LocalError(QhubError):

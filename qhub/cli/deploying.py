@@ -16,6 +16,7 @@ from qhub.config import Config, check, missing_secrets
 from qhub.errors import ConfigError
 from qhub.runner.folder import Folder
 from qhub.runner.plan import Plan, plan
+from qhub.runner.render import Written, compare, render
 from qhub.runner.selection import Selection
 
 SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-"}
@@ -102,7 +103,6 @@ class Run:
 
     def show_files(self) -> None:
         """List the stages of a deploy and the files it would write."""
-        from qhub.runner.render import compare, render
         from qhub.stages import select
 
         names = [stage.name for stage in self.selection.pick(select(self.config))]
@@ -118,9 +118,9 @@ class Run:
         typer.echo(json.dumps(data))
 
 
-def show_written(written: object) -> None:
-    """List the files of a `Written`, one a line."""
-    for action, paths in dataclasses.asdict(written).items():  # type: ignore[call-overload]
+def show_written(written: Written) -> None:
+    """List the files that writing changed, one a line."""
+    for action, paths in dataclasses.asdict(written).items():
         for path in paths:
             typer.echo(f"{action}: {path}")
 

@@ -14,11 +14,9 @@ from qhub.cli.options import Format
 from qhub.runner.progress import Progress, Report, Status
 
 MARKS = {
-    Status.WAITING: ("·", "bright_black"),
     Status.RUNNING: ("•", "cyan"),
     Status.DONE: ("✓", "green"),
     Status.FAILED: ("✗", "red"),
-    Status.SKIPPED: ("-", "bright_black"),
 }
 
 

@@ -12,11 +12,9 @@ from qhub.terraform import Changes
 class Status(StrEnum):
     """Where a stage stands."""
 
-    WAITING = "waiting"
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
-    SKIPPED = "skipped"
 
 
 @dataclass(frozen=True)
