@@ -1,0 +1,45 @@
+"""What the hub has to know of Dask-Gateway: a service behind its proxy, who may use it, and how.
+
+The hub declares it whether or not it runs: the service depends on the hub, not the hub on it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+SERVICE = "dask-gateway"
+PREFIX = f"/services/{SERVICE}"
+CHECK = "/api/dashboard"
+"""Where the proxy asks who may see a dashboard, at the gateway's own address."""
+CALLBACK = f"{PREFIX}/api/oauth_callback"
+"""Where the hub sends people back who want to see a dashboard."""
+_ACCESS = f"access:services!service={SERVICE}"
+
+ROLES = [
+    {"name": "user", "scopes": ["self", _ACCESS]},
+    # A server's own token: what JupyterHub gives it, and Dask-Gateway.
+    {"name": "server", "scopes": ["users:activity!user", "access:servers!server", _ACCESS]},
+]
+
+
+def service(machine: dict[str, Any], token: str) -> dict[str, Any]:
+    """The service as JupyterHub takes it; the proxy gets a route to it."""
+    url = f"http://127.0.0.1:{machine['ports']['dask']}"
+    return {
+        "name": SERVICE,
+        "url": url,
+        "api_token": token,
+        "display": False,
+        "oauth_redirect_uri": CALLBACK,
+        "oauth_no_confirm": True,
+    }
+
+
+def client_environment(machine: dict[str, Any]) -> dict[str, str]:
+    """What makes `Gateway()` find the gateway from a person's server, without an argument."""
+    return {
+        "DASK_GATEWAY__ADDRESS": f"http://127.0.0.1:{machine['ports']['dask']}{PREFIX}",
+        "DASK_GATEWAY__PUBLIC_ADDRESS": f"{machine['bind_url']}{PREFIX}",
+        "DASK_GATEWAY__AUTH__TYPE": "jupyterhub",
+        "DASK_GATEWAY__HTTP_CLIENT__PROXY": "False",
+    }
