@@ -17,3 +17,8 @@ def folder(directory: str | Path, group: str | None) -> Path:
 def jupyter_path(directory: str | Path, groups: Iterable[str]) -> str:
     """JUPYTER_PATH of somebody in these groups; what comes into the folders is seen at once."""
     return ":".join(str(folder(directory, group)) for group in (None, *groups))
+
+
+def launcher(build: Path) -> Path:
+    """The program of an environment that runs another one in it: `run COMMAND`."""
+    return build / "run"

@@ -21,6 +21,8 @@ from typing import Any
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 MARK = "qhub_environment"
+DASK_OPTION = "DASK_GATEWAY__CLUSTER__OPTIONS__CONDA_ENVIRONMENT"
+"""Says in a kernel where the Dask clusters that it starts shall run: in its own environment."""
 
 
 class Failure(Exception):
@@ -114,9 +116,10 @@ def create(name: str | None, packages: Sequence[str], file: Path | None, python:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     before = _ours(_kernel(name))
+    _link(name, folder)
     _register(name, folder)
     if before:
-        shutil.rmtree(before, ignore_errors=True)
+        _forget(before)
     return name
 
 
@@ -124,6 +127,13 @@ def _try(folder: Path) -> None:
     python = str(folder / "bin" / "python")
     if subprocess.run([python, "-I", "-c", "import ipykernel"], check=False).returncode != 0:
         raise Failure("the environment does not work; see above")
+
+
+def _link(name: str, folder: Path) -> None:
+    """Let Dask-Gateway find the environment by its name."""
+    draft = folder.parent / f".{folder.name}.new"
+    draft.symlink_to(folder.name)
+    draft.replace(folder.parent / name)
 
 
 def _register(name: str, folder: Path) -> None:
@@ -136,7 +146,11 @@ def _register(name: str, folder: Path) -> None:
         "display_name": f"{name} (mine)",
         "language": "python",
         "metadata": {"debugger": True, MARK: str(folder)},
-        "env": {"PATH": f"{folder / 'bin'}:${{PATH}}", "VIRTUAL_ENV": str(folder)},
+        "env": {
+            "PATH": f"{folder / 'bin'}:${{PATH}}",
+            "VIRTUAL_ENV": str(folder),
+            DASK_OPTION: repr(name),
+        },
     }
     draft = kernel / "kernel.json.new"
     draft.write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
@@ -150,6 +164,13 @@ def remove(name: str) -> None:
     if folder is None:
         raise Failure(f"there is no environment {name} of yours; see qhub-env list")
     shutil.rmtree(kernel)
+    _forget(folder)
+
+
+def _forget(folder: Path) -> None:
+    for link in folder.parent.iterdir():
+        if link.is_symlink() and link.readlink() == Path(folder.name):
+            link.unlink()
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -12,11 +12,15 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+from qhub.local.installer import UNREACHABLE
+from qhub.local.launcher import write_launcher
 from qhub.local.specs import KERNEL
 
 if TYPE_CHECKING:
@@ -74,6 +78,14 @@ def _kept(path: Path) -> list[RepoDataRecord]:
     return next(iter(found.values()), [])
 
 
+def activation(prefix: Path, platform: Subdir) -> str:
+    """What sets an environment up: its variables, and the scripts that its packages brought."""
+    from rattler.shell import ActivationVariables, Shell, activate
+
+    programs = ActivationVariables(current_path=[str(prefix / "bin")])
+    return activate(prefix, programs, Shell.bash, platform).script
+
+
 async def create(request: Path, prefix: Path, lock: Path) -> None:
     """Make the environment at `prefix`."""
     from rattler import Subdir, install
@@ -86,16 +98,26 @@ async def create(request: Path, prefix: Path, lock: Path) -> None:
         _keep(lock, channels, platform, records)
     print(f"installing {len(records)} packages", flush=True)
     await install(records, target_prefix=prefix, show_progress=False)
+    write_launcher(prefix, activation(prefix, platform))
 
 
 def in_words(error: BaseException, channels: Sequence[str]) -> str:
     """What went wrong, in one line."""
-    said = " ".join(str(error).split()) or type(error).__name__
+    said = _discreet(" ".join(str(error).split()) or type(error).__name__)
     said = said.removeprefix("Cannot solve the request because of: ")
-    where = ", ".join(channels)
+    where = _discreet(", ".join(channels))
+    if found := re.match(r"error sending request for url \((\S+)\)", said):
+        cause = said.rpartition("Caused by: ")[2]
+        host = urlsplit(found[1]).hostname
+        return f"{UNREACHABLE} {where} can't be reached at {host}: {cause}"
     if f"No candidates were found for {KERNEL} " in f"{said} ":
         return f"it lacks `{KERNEL}`, which makes it a kernel, and {where} has none: list it in pip"
     return f"{said.rstrip('.')} (channels: {where})"
+
+
+def _discreet(text: str) -> str:
+    """Without the passwords and tokens that addresses of channels may hold."""
+    return re.sub(r"(?<=/t/)[^/\s]+|(?<=://)[^/\s@]+(?=@)", "***", text)
 
 
 def main(arguments: Sequence[str]) -> int:

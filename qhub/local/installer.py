@@ -27,6 +27,8 @@ _NOBODY = 65534
 FAILED = "the packages could not be installed"
 _FRAME = " \u00d7│╰├─▶"
 """What uv draws around its words."""
+UNREACHABLE = "the channel"
+"""How words begin on a conda channel that can't be reached."""
 
 
 def is_complete(folder: Path) -> bool:
@@ -56,17 +58,18 @@ class Build:
         """Run uv with this machine's settings for it."""
         self.install(uv_program(), *arguments, more=more)
 
-    def uv_says(self, *arguments: str | Path) -> str:
+    def uv_says(self, *arguments: str | Path, more: Mapping[str, str] | None = None) -> str:
         """What uv answers to a question; empty where it has no answer."""
         command = [uv_program(), *map(str, arguments)]
+        environment = uv_environment() | dict(more or {})
         done = subprocess.run(
-            command, env=uv_environment(), capture_output=True, text=True, cwd="/", check=False
+            command, env=environment, capture_output=True, text=True, cwd="/", check=False
         )
         return done.stdout if done.returncode == 0 else ""
 
-    def try_out(self, code: str, groups: Sequence[int] = ()) -> None:
+    def try_out(self, code: str, groups: Sequence[int] = (), through: Sequence[Path] = ()) -> None:
         """Run Python code in it: as nobody where every user, or every one of a group, is to."""
-        command = [str(self.folder / "bin" / "python"), "-I", "-c", code]
+        command = [*map(str, (*through, self.folder / "bin" / "python")), "-I", "-c", code]
         if not self.machine.unix:
             self._run(command, None)
             return
@@ -161,7 +164,15 @@ def remove_unused(folder: Path) -> bool:
 
 
 def cause(output: str) -> tuple[str, str]:
-    """What uv said, in one line, and what to do about it."""
+    """What the installer said, in one line, and what to do about it."""
+    if channel := re.search(f"error: ({UNREACHABLE} .+)", output):
+        return channel[1], "Check the network, or list a mirror or a folder under `channels`."
+    if python := re.search(r"Failed to download \S*/cpython-(\d+\.\d+)", output):
+        return (
+            f"this machine has no Python {python[1]} that users can run, and none can be fetched",
+            "Ask for another version or for none, install that one, or name a mirror of uv's "
+            "with UV_PYTHON_INSTALL_MIRROR.",
+        )
     network = re.search(r"(?i)dns error|failed to lookup|connect(ion)?.*(refused|error)", output)
     if network or re.search(r"(?i)error sending request|timed out|failed to fetch", output):
         return (

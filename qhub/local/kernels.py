@@ -11,25 +11,38 @@ A kernel that runs goes on in its folder when another takes its place.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from qhub.errors import LocalError
-from qhub.hub import kernels
+from qhub.hub import dask_environments, kernels
 from qhub.local import access, installer, specs
 from qhub.local.facts import Machine
 from qhub.local.files import ensure_folder, write_private
 from qhub.local.installer import Build, is_complete
 from qhub.local.interpreter import reachable
-from qhub.local.settings import EnvironmentSettings
+from qhub.local.launcher import venv_setup, write_launcher
+from qhub.local.settings import EnvironmentSettings, EnvironmentsSettings
 
 Say = Callable[[str], None]
 _REMOVED = ".removed"
 """Marks what is no longer configured, and goes as soon as no kernel runs in it."""
+_SLOT_POLL_SECONDS = 0.1
+_NICENESS = 10
+_COMPILE = (
+    "import compileall, re, sysconfig; "
+    "compileall.compile_dir(sysconfig.get_path('purelib'), quiet=2, workers=0, "
+    "rx=re.compile('/tests?/'))"
+)
+"""Else every kernel of people who may not write there does it anew; tests take half of the time."""
 
 
 def _builds(machine: Machine, name: str = "") -> Path:
@@ -41,19 +54,21 @@ def log_file(machine: Machine, name: str) -> Path:
     return machine.logs / "environments" / f"{name}.log"
 
 
-def apply(machine: Machine, name: str, spec: EnvironmentSettings, say: Say) -> None:
+def apply(machine: Machine, name: str, settings: EnvironmentsSettings, say: Say) -> None:
     """Make sure that an environment is there, and a kernel of exactly those who may use it.
 
     Raises:
         LocalError: it could not be built; the old one, if any, stays in use.
     """
+    spec = settings.environments[name]
     home = _builds(machine, name)
     folder = home / specs.fingerprint(spec, str(machine.python))
     _prepare(machine, home, spec)
     _publish(machine, name, spec)
     if not is_complete(folder):
-        say(f"building the environment {name}")
-        _build(machine, name, folder, spec)
+        with _one_of(machine, settings.max_workers):
+            say(f"building the environment {name}")
+            _build(machine, name, folder, spec)
     installer.point(home / "current", folder)
     _publish(machine, name, spec)
     _sweep(machine, home, folder)
@@ -99,13 +114,37 @@ def _guard(machine: Machine, folder: Path, groups: dict[str, int] | None) -> Non
         ensure_folder(folder, 0o700)
 
 
+@contextmanager
+def _one_of(machine: Machine, most: int) -> Iterator[None]:
+    """Wait until fewer than `most` environments are built, by whichever process."""
+    folder = ensure_folder(machine.environments / "slots", 0o700)
+    slots = [(folder / str(number)).open("w") for number in range(most)]
+    try:
+        while not any(map(_locked, slots)):
+            time.sleep(_SLOT_POLL_SECONDS)
+        yield
+    finally:
+        for slot in slots:
+            slot.close()
+
+
+def _locked(slot: IO[str]) -> bool:
+    try:
+        fcntl.flock(slot, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def _build(machine: Machine, name: str, folder: Path, spec: EnvironmentSettings) -> None:
     def install(build: Build) -> None:
+        os.nice(_NICENESS)  # what people do meanwhile comes first
         (_install_conda if specs.needs_conda(spec) else _install_venv)(build, spec)
-        _describe_kernel(folder, name, conda=specs.needs_conda(spec))
+        _describe_kernel(folder, name)
         _keep_versions(build)
+        build.install(build.folder / "bin" / "python", "-I", "-c", _COMPILE)
         gids = sorted(spec.groups.values()) if spec.groups else ()
-        build.try_out(f"import {specs.KERNEL}", gids)
+        build.try_out(f"import {specs.KERNEL}", gids, through=[kernels.launcher(folder)])
 
     try:
         installer.make(machine, folder, log_file(machine, name), install)
@@ -123,6 +162,7 @@ def _install_venv(build: Build, spec: EnvironmentSettings) -> None:
     # One that uv has to fetch belongs to the deployment, where everybody can run it.
     own = {"UV_PYTHON_INSTALL_DIR": str(machine.environments / "python")}
     build.uv("venv", "--no-project", "--python", python, build.folder, more=own)
+    write_launcher(build.folder, venv_setup(build.folder))
     _install_pip(build, specs.requirements(spec))
 
 
@@ -141,7 +181,7 @@ def _install_pip(build: Build, requirements: list[str], *flags: str) -> None:
     wanted = build.folder.with_suffix(".in")
     write_private(wanted, "\n".join(requirements) + "\n")  # may hold an address with a password
     into = ("--python", build.folder / "bin" / "python")
-    build.uv("pip", "install", *into, "--compile-bytecode", *flags, "--requirement", wanted)
+    build.uv("pip", "install", *into, *flags, "--requirement", wanted)
 
 
 def _channel(machine: Machine, name: str) -> str:
@@ -154,29 +194,29 @@ def _channel(machine: Machine, name: str) -> str:
 def _python(build: Build, request: str) -> str:
     """An interpreter of this version that users can run; the version, for uv to fetch, if none."""
     flags = ("--only-installed", "--output-format", "json")
-    listed = build.uv_says("python", "list", *flags, request)
+    pyenv = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser()
+    folders = [os.environ.get("PATH", ""), *map(str, pyenv.glob("versions/*/bin"))]
+    more = {"PATH": os.pathsep.join(folders)}  # pyenv hides those that are not in use
+    listed = build.uv_says("python", "list", *flags, request, more=more)
     paths = [Path(entry["path"]) for entry in json.loads(listed or "[]") if entry.get("path")]
     usable = (path for path in paths if not build.machine.unix or reachable(path))
     return str(next(usable, request))
 
 
-def _describe_kernel(folder: Path, name: str, *, conda: bool) -> None:
+def _describe_kernel(folder: Path, name: str) -> None:
     """Write what Jupyter starts; the pictures are ipykernel's."""
     kernel = folder / "kernel"
     pictures = folder / "share" / "jupyter" / "kernels" / "python3"
     if pictures.is_dir():
         shutil.copytree(pictures, kernel, dirs_exist_ok=True)
     kernel.mkdir(exist_ok=True)
-    python = str(folder / "bin" / "python")
+    program = [str(kernels.launcher(folder)), str(folder / "bin" / "python")]
     description = {
-        "argv": [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        "argv": [*program, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
         "display_name": name,
         "language": "python",
         "metadata": {"debugger": True},
-        "env": {
-            "PATH": f"{folder / 'bin'}:${{PATH}}",
-            "CONDA_PREFIX" if conda else "VIRTUAL_ENV": str(folder),
-        },
+        "env": dask_environments.variable(name),
     }
     write_private(kernel / "kernel.json", json.dumps(description, indent=1) + "\n", mode=0o644)
 

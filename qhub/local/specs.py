@@ -14,7 +14,7 @@ from qhub.local.settings import EnvironmentSettings
 KERNEL = "ipykernel"
 """What makes an environment a kernel."""
 
-_FORMAT = "1"
+_FORMAT = "2"
 _PYTHON = re.compile(r"python\s*(?P<version>[=<>!~\s\d.,*]*)")
 _ONLY_PIP = re.compile(r"pip\s*([=<>!~\s\d.,*]*)")
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,42 +27,10 @@ from tests.local.deployment import (
     own_runner,
     wait_until,
 )
+from tests.local.environments import Environments
 
 GIDS = {"envlead": 28110, "envcrew": 28111, "envguest": 28112}
 PEOPLE = {"envada": "envlead", "envbob": "envcrew", "envcy": "envguest"}
-
-
-@dataclass
-class Environments:
-    """The environments of a deployment, driven as Terraform would."""
-
-    deployment: Deployment
-    specs: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-    def apply(self, name: str, **spec: Any) -> subprocess.CompletedProcess[str]:
-        self.specs[name] = {"channels": [], "conda": [], "pip": [], **spec}
-        settings = self.deployment.folder / "environments.json"
-        settings.write_text(json.dumps({"environments": self.specs}))
-        settings.chmod(0o644)
-        return self.deployment.call("kernel", "apply", name, "--settings", settings)
-
-    def succeed(self, name: str, **spec: Any) -> Path:
-        done = self.apply(name, **spec)
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert kernels.broken(self.deployment.machine, name) is None
-        return self.current(name)
-
-    def remove(self, name: str) -> None:
-        self.deployment.succeed("kernel", "remove", name)
-
-    def home(self, name: str) -> Path:
-        return self.deployment.machine.environments / "builds" / name
-
-    def current(self, name: str) -> Path:
-        return (self.home(name) / "current").resolve()
-
-    def log(self, name: str) -> str:
-        return kernels.log_file(self.deployment.machine, name).read_text()
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +53,9 @@ def channel(place: Path) -> Channel:
         pytest.skip("no Python that an ordinary user can run")
     channel = Channel(place / "env-channel")
     channel.add_python(python.path)
-    channel.add("tiny", {"site-packages/tiny.py": "SIZE = 1\n"}, depends=["python"])
+    activation = 'export TINY_HOME="$CONDA_PREFIX/tiny home"\n'
+    files = {"site-packages/tiny.py": "SIZE = 1\n", "etc/conda/activate.d/tiny.sh": activation}
+    channel.add("tiny", files, depends=["python"])
     for path in channel.folder.rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)
     return channel
@@ -104,7 +75,10 @@ def test_pip_only_specs_need_no_channel(ground: Environments) -> None:
     assert says(folder, "import ipykernel, toolz; print(toolz.__version__)") == "1.0.0"
     assert "toolz==1.0.0" in folder.with_suffix(".txt").read_text()
     description = json.loads((folder / "kernel" / "kernel.json").read_text())
-    assert description["argv"][0] == str(folder / "bin" / "python")
+    assert description["argv"][:2] == [str(folder / "run"), str(folder / "bin" / "python")]
+    code = "import os; print(os.environ['VIRTUAL_ENV'], os.environ['PATH'].split(':')[0])"
+    command = [folder / "run", "python", "-c", code]
+    assert subprocess.check_output(command, text=True).split() == [str(folder), f"{folder}/bin"]
 
     before = (folder / ".complete").stat()
     ground.succeed("plain", **ground.specs["plain"])
@@ -147,6 +121,9 @@ def test_conda_specs_are_solved_locked_and_installed(
     folder = ground.succeed(
         "solved", channels=[channel.url], conda=["tiny"], pip=["ipykernel", "toolz==1.0.0"]
     )
+    code = "import os; print(os.environ['TINY_HOME'])"
+    said = subprocess.check_output([folder / "run", "python", "-c", code], text=True)
+    assert said == f"{folder}/tiny home\n", "what its packages want to be run was run"
     assert says(folder, "import tiny, toolz; print(tiny.SIZE, toolz.__version__)") == "1 1.0.0"
     assert "tiny-1.0-0" in folder.with_suffix(".lock").read_text()
     assert "solving tiny" in ground.log("solved")
@@ -184,6 +161,86 @@ def test_what_can_t_be_built_says_why(
     assert kernels.broken(ground.deployment.machine, "bad") == "the environment bad is missing"
     ground.remove("bad")
     assert not ground.home("bad").exists()
+
+
+BACKEND = """
+import pathlib, time, zipfile
+
+def build_wheel(folder, *settings, **more):
+    pathlib.Path("BEGUN").touch()
+    while not pathlib.Path("GO").exists():
+        time.sleep(0.05)
+    file, info = "NAME-1-py3-none-any.whl", "NAME-1.dist-info/"
+    with zipfile.ZipFile(pathlib.Path(folder, file), "w") as wheel:
+        wheel.writestr("NAME.py", "")
+        wheel.writestr(info + "METADATA", "Metadata-Version: 2.1\\nName: NAME\\nVersion: 1\\n")
+        tags = "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"
+        wheel.writestr(info + "WHEEL", tags)
+        wheel.writestr(info + "RECORD", "")
+    return file
+"""
+
+
+@dataclass
+class Slow:
+    """Packages that are built until they may go on."""
+
+    folder: Path
+
+    def package(self, name: str) -> str:
+        """The requirement of a new one."""
+        source = self.folder / name
+        source.mkdir(parents=True)
+        (source / "pyproject.toml").write_text(
+            '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+        )
+        marks = {"BEGUN": self.folder / f"{name}.begun", "GO": self.folder / "go", "NAME": name}
+        backend = BACKEND
+        for mark, value in marks.items():
+            backend = backend.replace(mark, str(value))
+        (source / "backend.py").write_text(backend)
+        return f"{name} @ {source.as_uri()}"
+
+    def begun(self) -> int:
+        return len([*self.folder.glob("*.begun")])
+
+    def go(self) -> None:
+        (self.folder / "go").touch()
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Slow:
+    return Slow(tmp_path)
+
+
+def test_a_killed_build_is_made_again(ground: Environments, slow: Slow) -> None:
+    spec = {"pip": [slow.package("slowpoke")]}
+    killed = ground.begin("killed", **spec)
+    wait_until(slow.begun)
+    killed.kill()
+    killed.communicate()
+    assert (
+        kernels.broken(ground.deployment.machine, "killed") == "the environment killed is missing"
+    )
+    slow.go()  # the installer that it left goes on
+    folder = ground.succeed("killed", **spec)
+    assert says(folder, "import slowpoke, ipykernel; print(1)") == "1"
+    ground.remove("killed")
+
+
+def test_no_more_are_built_at_a_time_than_may_be(ground: Environments, slow: Slow) -> None:
+    names = ("queue1", "queue2", "queue3")
+    specs = {name: {"pip": [slow.package(name)]} for name in names}
+    building = [ground.begin(name, **spec) for name, spec in specs.items()]
+    wait_until(lambda: slow.begun() == 2)
+    time.sleep(2)
+    assert slow.begun() == 2
+    slow.go()
+    for process in building:
+        _, said = process.communicate(timeout=120)
+        assert process.returncode == 0, said
+    for name in names:
+        ground.remove(name)
 
 
 def hub_settings() -> dict[str, Any]:
@@ -275,6 +332,8 @@ def test_environments_are_kernels_of_who_may_use_them(
         assert kernels_of(bob) == ["python3", "shared"]
         code = "import tiny, shutil; print(shutil.which('python'), end='')"
         assert run_in(ada, "leads", code) == str(folder / "bin" / "python")
+        activated = "import os; print(os.environ['TINY_HOME'], os.environ['CONDA_PREFIX'], end='')"
+        assert run_in(ada, "leads", activated) == f"{folder}/tiny home {folder}"
         if hub.unix:
             assert "PermissionError" in bob.run(f"import os; os.listdir({str(folder)!r})")
             assert "PermissionError" in bob.run(f"open('{folder}/kernel/kernel.json')")

@@ -1,4 +1,6 @@
 variables {
+  max_workers = 2
+
   infrastructure = {
     facts        = "/deployment/.qhub/machine.json"
     directory    = "/deployment/local"
@@ -52,4 +54,14 @@ run "takes_no_environment_too" {
     condition     = length(terraform_data.environment) == 0
     error_message = "an empty list of environments is one"
   }
+}
+
+run "refuses_to_build_none_at_a_time" {
+  command = plan
+
+  variables {
+    max_workers = 0
+  }
+
+  expect_failures = [var.max_workers]
 }

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from qhub.config import parse
+from qhub.errors import PreflightError
 from qhub.hub.kernels import jupyter_path
 from qhub.local import access, conda, specs
 from qhub.local.settings import EnvironmentSettings
 from qhub.stages.conda_store import LocalCondaStore
 
-from ..config.support import EXAMPLE
+from ..config.support import EXAMPLE, SECURITY
 
 
 def spec(*conda: str, pip: tuple[str, ...] = ()) -> EnvironmentSettings:
@@ -90,6 +91,10 @@ def test_without_environments_there_is_no_such_stage() -> None:
 def test_the_solver_s_words() -> None:
     said = RuntimeError("Cannot solve the request because of: No candidates were found for x *.\n")
     assert conda.in_words(said, ["a"]) == "No candidates were found for x * (channels: a)"
+    said = OSError("error sending request for url (https://a:b@c.org/t/secret/x)\nCaused by: dns")
+    assert conda.in_words(said, ["https://a:b@c.org/t/secret/x"]) == (
+        "the channel https://***@c.org/t/***/x can't be reached at c.org: dns"
+    )
     said = RuntimeError("…: No candidates were found for ipykernel *.")
     assert conda.in_words(said, ["a"]).startswith("it lacks `ipykernel`")
 
@@ -115,8 +120,17 @@ def test_a_folder_for_groups(tmp_path: Path) -> None:
 
 
 def test_an_access_list_as_the_kernel_reads_it() -> None:
-    entries = [*struct.iter_unpack("<HHI", access.access_list([7, 5])[4:])]
+    entries = [*struct.iter_unpack("<HHI", access.Rights(named={7: 5, 5: 5}).packed()[4:])]
     assert [(tag, rights) for tag, rights, _ in entries] == [
         (1, 7), (4, 0), (8, 5), (8, 5), (16, 5), (32, 0),
     ]  # fmt: skip
     assert [number for tag, _, number in entries if tag == 8] == [5, 7]
+
+
+def test_what_can_t_be_run_yet_is_refused_before_anything_changes(tmp_path: Path) -> None:
+    stage = LocalCondaStore()
+    config = parse("project_name: demo\nconda_store: {enabled: true}\n" + SECURITY)
+    assert config.conda_store.enabled
+    assert stage.applies_to(config)
+    with pytest.raises(PreflightError, match="conda-store server"):
+        stage.preflight(config, tmp_path)

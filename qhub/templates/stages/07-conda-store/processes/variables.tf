@@ -19,3 +19,13 @@ variable "environments" {
     groups   = optional(map(number))
   }))
 }
+
+variable "max_workers" {
+  description = "How many environments are built at a time."
+  type        = number
+
+  validation {
+    condition     = var.max_workers >= 1
+    error_message = "max_workers is at least 1."
+  }
+}
