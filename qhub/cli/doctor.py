@@ -1,0 +1,124 @@
+"""`qhub doctor`."""
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from qhub.cli.options import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    FolderOption,
+    Format,
+    FormatOption,
+    folder_of,
+)
+
+if TYPE_CHECKING:
+    from qhub.config import Config
+    from qhub.local.doctor import Finding
+
+MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "red")}
+
+
+def doctor(
+    config: ConfigOption = DEFAULT_CONFIG,
+    folder: FolderOption = None,
+    output: FormatOption = Format.TEXT,
+) -> None:
+    """Check what this machine has and lacks for the configuration, and say what to install.
+
+    Changes nothing. Exit code 0 when it can be deployed, 1 when something is in the way.
+    """
+    from qhub.cli.console import say
+
+    found = []
+    for finding in examine(config, folder_of(config, folder)):
+        found.append(finding)
+        if output is Format.TEXT:
+            mark, colour = MARKS[finding.level]
+            typer.secho(f"{mark} ", fg=colour, nl=False)
+            typer.echo(f"{finding.name}: {finding.message}")
+            if finding.hint:
+                typer.echo(f"    {finding.hint}")
+    failed = [finding for finding in found if finding.level == "fail"]
+    if output is Format.JSON:
+        data = [dataclasses.asdict(finding) for finding in found]
+        typer.echo(json.dumps({"deployable": not failed, "findings": data}, indent=2))
+    elif failed:
+        say(f"{len(failed)} in the way of a deployment", fg="red")
+    else:
+        say("ready to deploy")
+    raise typer.Exit(1 if failed else 0)
+
+
+def examine(path: Path, folder: Path) -> Iterator["Finding"]:
+    """All that is looked at; without a configuration, for the one that `qhub init` writes."""
+    from qhub.config import check, missing_secrets, parse
+    from qhub.config.scaffold import Answers
+    from qhub.config.start import start
+    from qhub.local.doctor import Finding, index
+
+    if not path.exists():
+        yield Finding("configuration", "warn", f"there is no {path}", "qhub init writes one")
+        config: Config | None = parse(start(Answers()).text)
+    else:
+        report = check(path)
+        config = report.config
+        for problem in report.problems[:1]:
+            message = f"{problem.place}: {problem.message}"
+            yield Finding("configuration", "fail", message, "qhub validate shows all problems")
+        if config is not None:
+            yield Finding("configuration", "ok", f"{path} is valid")
+            for problem in missing_secrets(config):
+                yield Finding("configuration", "fail", problem.message, problem.hint)
+    yield _engine()
+    if config is None:
+        yield index(installed=False)
+    else:
+        yield from _target(config, folder)
+
+
+def _engine() -> "Finding":
+    from qhub.errors import EngineError
+    from qhub.local.doctor import Finding
+    from qhub.terraform import find_engine
+
+    try:
+        engine = find_engine()
+    except EngineError as error:
+        return Finding("Terraform", "fail", error.message, error.hint)
+    name = engine.command[0] if len(engine.command) == 1 else "embedded"
+    return Finding("Terraform", "ok", f"{engine.product} {engine.version} ({name})")
+
+
+def _target(config: "Config", folder: Path) -> Iterator["Finding"]:
+    from qhub.errors import QhubError
+    from qhub.local import doctor
+    from qhub.local.doctor import Finding
+    from qhub.stages import select
+    from qhub.stages.infrastructure import FACTS, LocalInfrastructure
+    from qhub.stages.jupyterhub import hub_settings
+
+    try:
+        select(config)
+        machine, hub = LocalInfrastructure().inputs(config), hub_settings(config)
+        yield from doctor.examine(machine, hub, folder / FACTS)
+    except PermissionError as error:
+        message = f"{error.filename} can't be read"
+        yield Finding("this machine", "fail", message, "run qhub as who deployed first")
+    except QhubError as error:
+        yield Finding("this machine", "fail", error.message, error.hint)
+    if config.provider == "local" and config.kubessh.enabled:
+        yield doctor.tool("ssh", "trying the SSH access from this machine")
+    pip = [
+        item.pip
+        for environment in config.environments.values()
+        for item in environment.dependencies
+        if not isinstance(item, str)
+    ]
+    if any(requirement.startswith("git+") for part in pip for requirement in part):
+        yield doctor.tool("git", "environments with packages from Git")
