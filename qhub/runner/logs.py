@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
+from typing import BinaryIO
 
 from qhub.config import Config
 from qhub.errors import UsageError
@@ -51,17 +53,38 @@ def find_log(name: str, files: Mapping[str, Path]) -> Path:
 
 
 def tail(path: Path, lines: int, *, follow: bool) -> Iterator[str]:
-    """The last lines of a file and, with `follow`, those that come, also after a rotation."""
-    with path.open(errors="replace") as file:
-        yield from (line.rstrip("\n") for line in deque(file, maxlen=lines))
-        position = file.tell()
-    while follow:
-        time.sleep(FOLLOW_SECONDS)
-        if not path.exists():
-            continue
-        with path.open(errors="replace") as file:
-            if path.stat().st_size < position:
-                position = 0
-            file.seek(position)
-            yield from (line.rstrip("\n") for line in file)
-            position = file.tell()
+    """The last lines of a file and, with `follow`, those that come, also after a rotation.
+
+    Rotated is what has another file in its place, or became shorter.
+    """
+    file = path.open("rb")
+    try:
+        yield from _whole(deque(file, maxlen=lines), file, follow)
+        while follow:
+            time.sleep(FOLLOW_SECONDS)
+            rotated = _is_replaced(path, file)
+            if os.fstat(file.fileno()).st_size < file.tell():
+                file.seek(0)
+            yield from _whole(file, file, follow=not rotated)
+            if rotated:
+                file.close()
+                file = path.open("rb")
+    finally:
+        file.close()
+
+
+def _whole(lines: Iterable[bytes], file: BinaryIO, follow: bool) -> Iterator[str]:
+    """Lines as text; the last, where it goes on to be written, is left for the next time."""
+    for line in lines:
+        if follow and not line.endswith(b"\n"):
+            file.seek(file.tell() - len(line))
+            return
+        yield line.decode("utf-8", "replace").rstrip("\r\n")
+
+
+def _is_replaced(path: Path, file: BinaryIO) -> bool:
+    try:
+        now = path.stat()
+    except OSError:  # for a moment there is none
+        return False
+    return not os.path.samestat(now, os.fstat(file.fileno()))

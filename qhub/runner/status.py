@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass, field
+
+from pydantic import BaseModel
 
 from qhub.config import Config
 from qhub.runner.folder import Folder
-from qhub.runner.operation import Deployment
+from qhub.runner.operation import AnyStage, Deployment
 from qhub.runner.render import render_stage
 from qhub.stages import select
 from qhub.stages.base import Address, Process
@@ -42,31 +45,65 @@ class DeploymentStatus:
 
 def status(config: Config, folder: Folder) -> DeploymentStatus:
     """Look at the deployment; changes nothing, and needs no lock."""
-    result = DeploymentStatus()
-    if not folder.applied_stages():
-        result.stages = [StageStatus(stage.name, "absent") for stage in select(config)]
+    return Observer(folder).look(config)
+
+
+class Observer:
+    """Looks at a deployment, as often as you like.
+
+    What Terraform knows is asked for again once its state changed; what a stage compares to find
+    drift takes longer than all else and is kept for `drift_seconds`.
+    """
+
+    def __init__(self, folder: Folder, drift_seconds: float = 0.0) -> None:
+        self._folder = folder
+        self._drift_seconds = drift_seconds
+        self._outputs: dict[str, tuple[int, BaseModel | None]] = {}
+        self._drift: dict[str, tuple[float, list[str]]] = {}
+
+    def look(self, config: Config) -> DeploymentStatus:
+        """The deployment as it is now."""
+        result = DeploymentStatus()
+        applied = self._folder.applied_stages()
+        for stage in select(config):
+            found = StageStatus(stage.name, self._state(stage.name))
+            result.stages.append(found)
+            outputs = self._outputs_of(stage) if applied else None
+            if outputs is None:
+                continue
+            found.drift = self._drift_of(stage, outputs)
+            found.pending = self._is_pending(stage, config)
+            result.addresses += stage.addresses(outputs)
+            result.processes += stage.processes(outputs)
+            result.users_online += stage.users_online(outputs)
+            result.notices += stage.notices(outputs)
         return result
-    deployment = Deployment(find_engine(), folder, threading.Event())
-    for stage in select(config):
-        outputs = deployment.applied_outputs(stage)
-        found = StageStatus(stage.name, _state(folder, stage.name))
-        result.stages.append(found)
-        if outputs is None:
-            continue
-        found.drift = [f"{where}: {why}" for where, why in stage.drift(outputs).items()]
-        found.pending = any(
-            not (path := folder.applied / stage.name / name).is_file()
-            or path.read_bytes() != content
+
+    def _state(self, stage: str) -> str:
+        if self._folder.is_complete(stage):
+            return "deployed"
+        return "partial" if (self._folder.applied / stage).is_dir() else "absent"
+
+    def _outputs_of(self, stage: AnyStage) -> BaseModel | None:
+        state = self._folder.state(stage.name)
+        changed = state.stat().st_mtime_ns if state.exists() else 0
+        if self._outputs.get(stage.name, (None,))[0] != changed:
+            deployment = Deployment(find_engine(), self._folder, threading.Event())
+            self._outputs[stage.name] = changed, deployment.applied_outputs(stage)
+            self._drift.pop(stage.name, None)
+        return self._outputs[stage.name][1]
+
+    def _drift_of(self, stage: AnyStage, outputs: BaseModel) -> list[str]:
+        now = time.monotonic()
+        when, found = self._drift.get(stage.name, (now, None))
+        if found is None or now - when >= self._drift_seconds:
+            found = [f"{where}: {why}" for where, why in stage.drift(outputs).items()]
+            self._drift[stage.name] = now, found
+        return found
+
+    def _is_pending(self, stage: AnyStage, config: Config) -> bool:
+        applied = self._folder.applied / stage.name
+        return any(
+            not (path := applied / name).is_file() or path.read_bytes() != content
             for name, content in render_stage(stage, config).items()
         )
-        result.addresses += stage.addresses(outputs)
-        result.processes += stage.processes(outputs)
-        result.users_online += stage.users_online(outputs)
-        result.notices += stage.notices(outputs)
-    return result
-
-
-def _state(folder: Folder, stage: str) -> str:
-    if folder.is_complete(stage):
-        return "deployed"
-    return "partial" if (folder.applied / stage).is_dir() else "absent"

@@ -1,0 +1,103 @@
+"""Logs: they stay small while somebody writes to them, and are followed all the same."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from qhub.hub import logs
+from qhub.runner.logs import tail
+
+WRITER = """
+import sys, time
+number = 0
+while True:
+    print("line", number := number + 1, flush=True)
+    time.sleep(0.001)
+"""
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "ben.log"
+
+
+@pytest.fixture
+def writer(log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Somebody who appends numbered lines without end."""
+    with log.open("ab") as output:
+        process = subprocess.Popen([sys.executable, "-c", WRITER], stdout=output)
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_a_small_log_is_left_alone(log: Path) -> None:
+    log.write_bytes(b"x" * logs.SIZE)
+    logs.rotate(log)
+    logs.rotate(log.with_name("nothing.log"))
+    assert [path.name for path in log.parent.iterdir()] == ["ben.log"]
+
+
+def test_only_so_many_parts_are_kept(log: Path) -> None:
+    for number in range(6):
+        log.write_bytes(b"%d" % number * (logs.SIZE + 1))
+        logs.rotate(log)
+    parts = {path.name: path.read_bytes()[:1] for path in log.parent.iterdir()}
+    assert parts == {"ben.log": b"", "ben.log.1": b"5", "ben.log.2": b"4", "ben.log.3": b"3"}
+    assert all(path.stat().st_mode & 0o077 == 0 for path in log.parent.glob("*.1"))
+
+
+@pytest.mark.usefixtures("writer")
+def test_who_writes_goes_on_in_the_same_file(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "SIZE", 2000)
+    for _ in range(3):
+        while log.stat().st_size <= 2000:
+            pass
+        logs.rotate(log)
+    while not log.stat().st_size:
+        pass
+    assert b"\0" not in log.read_bytes()
+    assert len(list(log.parent.iterdir())) == 4
+
+
+@pytest.mark.parametrize("how", ["emptied", "replaced"])
+def test_a_log_is_followed_over_its_rotation(log: Path, how: str) -> None:
+    log.write_text("one\ntwo\nthree\nfo")
+    lines = tail(log, 3, follow=True)
+    assert [next(lines), next(lines)] == ["two", "three"]
+    with log.open("a") as file:
+        file.write("ur\nfive\n")
+    assert [next(lines), next(lines)] == ["four", "five"]
+    if how == "emptied":
+        os.truncate(log, 0)
+    else:
+        with log.open("a") as file:
+            file.write("last words\n")
+        log.rename(log.with_name("ben.log.1"))
+        log.write_text("six, which is longer than all that was in the file before\n")
+        assert next(lines) == "last words"
+        assert next(lines).startswith("six")
+    with log.open("a") as file:
+        file.write("7\n")
+    assert next(lines) == "7"
+
+
+@pytest.mark.usefixtures("writer")
+def test_nothing_is_lost_when_a_log_is_replaced(log: Path) -> None:
+    found = tail(log, 1000, follow=True)
+    first = int(next(found).split()[1])
+    log.rename(log.with_name("ben.log.1"))  # the writer goes on there for a while
+    log.touch()
+    seen = [int(next(found).split()[1]) for _ in range(50)]
+    assert seen == list(range(first + 1, first + 51))
+
+
+def test_without_following_a_line_that_is_cut_off_is_shown(log: Path) -> None:
+    log.write_bytes(b"one\nt\xffo")
+    assert list(tail(log, 5, follow=False)) == ["one", "t\N{REPLACEMENT CHARACTER}o"]
