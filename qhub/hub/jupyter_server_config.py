@@ -1,0 +1,85 @@
+"""What every JupyterLab server reads on top of a person's own settings.
+
+A kernel that the system ended for its memory says so in the cell that ran: without it one only
+sees that the kernel died.
+"""
+
+# mypy: disable-error-code="import-not-found, misc, no-any-return"
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+from pathlib import Path
+from typing import Any
+
+from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
+
+KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)
+_ADVICE = (
+    "Take less at a time, shut down other kernels, or choose a larger profile: "
+    "File > Hub Control Panel > Stop My Server, then Start My Server."
+)
+
+
+def kills() -> int:
+    """How many processes of this server the system has ended for their memory."""
+    try:
+        lines = Path(os.environ["QHUB_MEMORY_EVENTS"]).read_text(encoding="utf-8").splitlines()
+    except (KeyError, OSError):
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
+
+
+def limit() -> str:
+    """What this server may take, in words."""
+    size, profile = int(os.environ.get("MEM_LIMIT") or 0), os.environ.get("QHUB_PROFILE", "")
+    return f"{size / 1024**3:.3g} GB of memory (profile {profile})"
+
+
+class Connection(ZMQChannelsWebsocketConnection):
+    """Between a page and a kernel; tells the page when it was memory that ended something."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._cell: dict[str, Any] | None = None  # the request that the kernel works on
+        self._kills = kills()
+
+    def handle_outgoing_message(self, stream: Any, outgoing_msg: list[Any]) -> None:
+        super().handle_outgoing_message(stream, outgoing_msg)
+        if getattr(stream, "channel", stream) == "iopub":
+            _, parts = self.session.feed_identities(outgoing_msg)
+            header, parent, _, content = map(self.session.unpack, parts[1:5])
+            self._follow(header["msg_type"], parent, content)
+
+    def _follow(self, kind: str, parent: dict[str, Any], content: dict[str, Any]) -> None:
+        if kind == "status" and parent.get("msg_type") == "execute_request":
+            self._cell = parent if content["execution_state"] == "busy" else None
+            self._kills = kills()
+        elif kind == "error" and content.get("ename", "").endswith("MemoryError") and bound():
+            self.write_stderr(f"A kernel may take {limit()}. {_ADVICE}", parent)
+
+    def on_kernel_restarted(self) -> None:
+        self._explain()
+        super().on_kernel_restarted()
+
+    def on_restart_failed(self) -> None:
+        self._explain()
+        super().on_restart_failed()
+
+    def _explain(self) -> None:
+        """Say why the kernel died; before its restart is told, at which a page forgets the cell."""
+        process = self.kernel_manager.provisioner.process
+        if process is not None and process.poll() in KILLED and kills() > self._kills:
+            reason = f"The system ended this kernel: your server went over its {limit()}."
+            self.write_stderr(f"{reason} {_ADVICE}", self._cell)
+
+
+def bound() -> bool:
+    """Whether processes are bound one by one, so that a kernel sees the limit by itself."""
+    return resource.getrlimit(resource.RLIMIT_DATA)[0] != resource.RLIM_INFINITY
+
+
+c = get_config()  # type: ignore[name-defined]  # noqa: F821
+c.ServerApp.kernel_websocket_connection_class = Connection
