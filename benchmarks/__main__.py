@@ -10,12 +10,13 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import config, local
+from benchmarks import config, load, local
 from benchmarks.result import Result
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Result]]] = {
     "config": config.run,
     "local": local.run,
+    "load": load.run,
 }
 FILE = Path(__file__).parent / "results.json"
 
@@ -29,8 +30,8 @@ def main(names: list[str]) -> None:
             results.append(result)
             reached = "" if result.ratio <= result.target else "  not reached"
             print(
-                f"{result.name:<58} {result.measured_seconds:>6.2f} s"
-                f" {result.reference_seconds:>6.2f} s"
+                f"{result.name:<58} {result.measured:>6.2f} {result.unit}"
+                f" {result.reference:>6.2f} {result.unit}"
                 f" {result.ratio:>6.2f} ≤ {result.target:<4}{reached}",
                 flush=True,
             )

@@ -17,7 +17,10 @@ from pathlib import Path
 import uv
 
 from benchmarks.result import Result, seconds
+from qhub.config import load
 from qhub.local.facts import Machine
+from qhub.local.specs import requirements
+from qhub.stages.conda_store import environment_settings
 from qhub.terraform import find_engine
 from tests.local.browser import Person
 from tests.local.deployment import free_port
@@ -71,21 +74,20 @@ def terraform(ours: Deployment, theirs: Deployment) -> Result:
 
 
 def by_hand(deployment: Deployment) -> Result:
-    """First deploy against uv and a JupyterHub started by hand."""
+    """First deploy against uv and a JupyterHub started by hand, with the same environments."""
+    packages: dict[str, list[object]] = {
+        name: ["-r", REQUIREMENTS / f"{name}.txt"] for name in ("hub", "user")
+    }
+    config = load(deployment.config)
+    for environment in config.environments.values():
+        packages[environment.name] = [*requirements(environment_settings(config, environment))]
 
     def hand() -> None:
         with scratch() as folder:
-            for name in ("hub", "user"):
+            for name, wanted in packages.items():
                 uv_run("venv", "--python", sys.executable, folder / name)
-                uv_run(
-                    "pip",
-                    "install",
-                    "--compile-bytecode",
-                    "--python",
-                    folder / name / "bin" / "python",
-                    "-r",
-                    REQUIREMENTS / f"{name}.txt",
-                )
+                into = ("--python", folder / name / "bin" / "python")
+                uv_run("pip", "install", "--compile-bytecode", *into, *wanted)
             start_hub(folder)
 
     def ours() -> None:
@@ -179,7 +181,7 @@ def scratch() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def process(command: list[object], folder: Path, path: Path) -> Iterator[None]:
+def process(command: list[object], folder: Path, path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A process with all that it starts, ended afterwards."""
     environment = {**os.environ, "PATH": f"{path}:{os.environ['PATH']}", "HOME": str(folder)}
     with (folder / "output.log").open("w") as log:
@@ -192,7 +194,7 @@ def process(command: list[object], folder: Path, path: Path) -> Iterator[None]:
             start_new_session=True,
         )
         try:
-            yield
+            yield child
         finally:
             os.killpg(child.pid, signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):

@@ -9,17 +9,18 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True)
 class Result:
-    """Seconds of ours, seconds of what it is held against, and the ratio that is aimed at."""
+    """A figure of ours, that of what it is held against, and the ratio that is aimed at."""
 
     name: str
-    measured_seconds: float
-    reference_seconds: float
+    measured: float
+    reference: float
     target: float
     note: str = ""
+    unit: str = "s"
 
     @property
     def ratio(self) -> float:
-        return self.measured_seconds / self.reference_seconds
+        return self.measured / self.reference
 
     def as_dict(self) -> dict[str, object]:
         """For JSON."""
