@@ -12,7 +12,7 @@ PASSWORD := $(DEPLOYMENT)/admin-password
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3 python; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: help deploy destroy test unit lint format benchmark constraints clean
+.PHONY: help deploy destroy test unit lint format benchmark constraints labextension clean
 .DEFAULT_GOAL := help
 
 help:
@@ -57,8 +57,12 @@ constraints: $(VENV)/.dev
 	  $(BIN)/uv pip compile -q pyproject.toml --upgrade --all-extras --universal \
 	    --python-version 3.11 --no-header --no-annotate; } > constraints.txt
 
+# Needs Node 20 or newer; what it builds is committed.
+labextension: $(VENV)/.local
+	$(BIN)/python $(ROOT)/labextension/build.py
+
 clean:
-	rm -rf $(VENV) $(ROOT)/artifacts
+	rm -rf $(VENV) $(ROOT)/artifacts $(ROOT)/labextension/node_modules $(ROOT)/labextension/lib
 
 $(VENV)/.local: $(ROOT)/pyproject.toml $(ROOT)/constraints.txt
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 or newer on PATH" >&2; \

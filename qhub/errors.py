@@ -8,6 +8,7 @@
     ├── EngineError              1  no usable Terraform, or it could not be run
     ├── StageError               1  a stage failed to plan, apply, destroy or pass its check
     ├── LocalError               1  a service of the local target could not be set up
+    ├── BackupError              1  a backup can't be written, trusted or put back
     ├── LockedError              1  another run is at work on this deployment
     └── Interrupted            130  Ctrl-C or SIGTERM; state is kept, the next run goes on
 
@@ -101,6 +102,10 @@ class StageError(QhubError):
 
 class LocalError(QhubError):
     """A service, an account or an environment of the local target could not be set up."""
+
+
+class BackupError(QhubError):
+    """A backup can't be written, can't be trusted or can't be put back."""
 
 
 class LockedError(QhubError):

@@ -12,14 +12,20 @@ import sys
 import typer
 
 from qhub import __version__
+from qhub.cli.backup import backup
 from qhub.cli.deploy import deploy
 from qhub.cli.destroy import destroy
+from qhub.cli.doctor import doctor
 from qhub.cli.hash_password import hash_password
 from qhub.cli.init import init
 from qhub.cli.logs import logs
 from qhub.cli.render import render
+from qhub.cli.restore import restore
 from qhub.cli.schema import schema
+from qhub.cli.ssh_config import ssh_config
 from qhub.cli.status import status
+from qhub.cli.support import support
+from qhub.cli.user import user
 from qhub.cli.validate import validate
 from qhub.errors import QhubError
 
@@ -49,15 +55,20 @@ def options(
     """What every command shares; the docstring of the app is its help."""
 
 
-for command in (init, validate, render, deploy, status, logs, destroy, schema):
+_DEPLOYMENT = (init, validate, render, deploy, status, logs, backup, restore, destroy)
+for command in (*_DEPLOYMENT, doctor, support, schema):
     app.command()(command)
 app.command("hash-password")(hash_password)
+app.command("ssh-config")(ssh_config)
+app.add_typer(user, name="user")
 
 
 def main() -> None:
     """Entry point of `qhub`: the one place where an error becomes text and an exit code."""
     # Looking for pydantic plugins reads the metadata of every installed package at each start.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    # Others may read what is not secret, whatever the shell allows; nobody else may write it.
+    os.umask(os.umask(0o077) | 0o022)
     try:
         app()
     except QhubError as error:

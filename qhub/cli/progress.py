@@ -32,11 +32,21 @@ def shown(form: Format) -> Iterator[Report]:
         yield _plain
 
 
+def interval() -> float:
+    """Seconds between two pieces of news of long work: a live line may change often."""
+    return 0.5 if sys.stderr.isatty() else 30.0
+
+
 def elapsed(seconds: float) -> str:
-    """`7.2 s` or `2:05 min`."""
+    """`7.2 s`, `2:05 min`, `3:20 h` or `5 days`."""
     if seconds < 60:
         return f"{seconds:.1f} s"
-    return f"{int(seconds // 60)}:{int(seconds % 60):02} min"
+    minutes = int(seconds // 60)
+    if minutes < 60:
+        return f"{minutes}:{int(seconds % 60):02} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60}:{minutes % 60:02} h"
+    return f"{minutes // (24 * 60)} days"
 
 
 def _plain(progress: Progress) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import Annotated, Any, TypeVar, cast
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -354,6 +355,18 @@ def _url(text: str) -> str:
     return text
 
 
+def _server_url(text: str) -> str:
+    _url(text)
+    try:
+        parts = urlsplit(text)
+        usable = parts.hostname and parts.port != 0 and not set("@?#") & set(text)
+    except ValueError:  # a port beyond 65535, half a pair of brackets
+        usable = False
+    if not usable:
+        raise wrong(f"`{text}` is not the address of a server", "for example https://example.org")
+    return text.rstrip("/")
+
+
 def _color(text: str) -> str:
     if not re.fullmatch(r"#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})", text):
         raise wrong(f"`{text}` is not a colour", "write `#4f4173`, in quotes")
@@ -372,6 +385,7 @@ Email = Annotated[str, Text(_email, r"^[^\s@]+@[^\s@]+$", ("ops@example.org",))]
 Cidr = Annotated[str, Text(_cidr, r"/\d+$", ("10.10.0.0/16",))]
 Address = Annotated[str, Text(_address, None, ("127.0.0.1", "0.0.0.0"))]  # noqa: S104 - an example
 Url = Annotated[str, Text(_url, "^https?://", ("https://example.org",))]
+ServerUrl = Annotated[str, Text(_server_url, "^https?://[^@?#]+$", ("https://example.org",))]
 Color = Annotated[str, Text(_color, "^#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$", ("#4f4173",))]
 KubernetesVersion = Annotated[str, Text(_kubernetes_version, r"^1\.\d+", ("1.34",))]
 

@@ -22,6 +22,7 @@ from qhub.config.services import (
     Certificate,
     CiCd,
     CondaStore,
+    DaskGateway,
     DefaultImages,
     Dns,
     Jitsi,
@@ -111,6 +112,9 @@ class Config(Section):
     conda_store: CondaStore = Field(
         default_factory=defaults(CondaStore),
         description="Where users make environments of their own.",
+    )
+    dask_gateway: DaskGateway = Field(
+        default_factory=defaults(DaskGateway), description="Dask clusters of users."
     )
     monitoring: Monitoring = Field(
         default_factory=defaults(Monitoring), description="Prometheus metrics of the services."

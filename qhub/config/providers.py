@@ -40,10 +40,11 @@ class Local(Section):
         description="Folder of data and environments. Default: `/var/lib/qhub/PROJECT` as root, "
         "else `local` in the deployment's folder.",
     )
-    isolation: Literal["auto", "unix", "none"] = Field(
+    isolation: Literal["auto", "unix", "bwrap", "none"] = Field(
         "auto",
-        description="`unix`: each user is a Unix account (needs root); `none`: all servers run as "
-        "whoever deploys; `auto`: `unix` as root where it can work, else `none`.",
+        description="`unix`: each user is a Unix account (needs root). Else all servers run as "
+        "whoever deploys: `bwrap` in a sandbox each (bubblewrap, not as root), `none` without. "
+        "`auto`: the first of them that works on this machine.",
     )
     python: Program | None = Field(
         None, description="Interpreter that runs the services, 3.11 or newer. Default: found."

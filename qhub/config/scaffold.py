@@ -46,7 +46,8 @@ class Answers:
 def scaffold(answers: Answers) -> str:
     """The text of a configuration file. Values are not checked here: `parse` the result."""
     parts = [_head(answers), _reached(answers), _block(answers), _security(answers)]
-    parts += [_PROFILES + _GPU] if answers.provider == "local" else [_PROFILES, _STORAGE]
+    local = answers.provider == "local"
+    parts += [_PROFILES + _GPU, _ENVIRONMENTS] if local else [_PROFILES, _STORAGE]
     return "\n".join(part for part in parts if part)
 
 
@@ -55,11 +56,11 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-_SAFE = re.compile(r"[A-Za-z][A-Za-z0-9]*([-.@][A-Za-z0-9]+)*|\d+(\.\d+){3}")
+_SAFE = re.compile(r"[A-Za-z][A-Za-z0-9]*([-.@_][A-Za-z0-9]+)*|\d+(\.\d+){3}")
 _WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """As it is if nothing can misread it, else in quotes."""
     return text if _SAFE.fullmatch(text) and text.lower() not in _WORDS else quoted(text)
 
@@ -68,10 +69,10 @@ def _head(answers: Answers) -> str:
     lines = [
         f"# yaml-language-server: $schema={SCHEMA_FILE}",
         "# Every setting: qhub-config.example.yaml. Check: qhub validate. Apply: qhub deploy.",
-        f"project_name: {_plain(answers.project)}",
+        f"project_name: {plain(answers.project)}",
     ]
     if answers.namespace:
-        lines.append(f"namespace: {_plain(answers.namespace)}")
+        lines.append(f"namespace: {plain(answers.namespace)}")
     lines.append(f"provider: {answers.provider}")
     return "\n".join(lines) + "\n"
 
@@ -79,12 +80,12 @@ def _head(answers: Answers) -> str:
 def _reached(answers: Answers) -> str:
     lines = []
     if answers.domain:
-        lines.append(f"domain: {_plain(answers.domain)}")
+        lines.append(f"domain: {plain(answers.domain)}")
     if answers.certificate:
         lines.append("certificate:")
-        lines.append(f"  type: {_plain(answers.certificate)}")
+        lines.append(f"  type: {plain(answers.certificate)}")
         if answers.acme_email:
-            lines.append(f"  acme_email: {_plain(answers.acme_email)}")
+            lines.append(f"  acme_email: {plain(answers.acme_email)}")
     return "\n".join(lines) + "\n" if lines else ""
 
 
@@ -92,7 +93,7 @@ def _block(answers: Answers) -> str:
     settings: list[str] = []
     if answers.provider == "local":
         only = "   # this machine only" if not answers.address else ""
-        settings.append(f"address: {_plain(answers.address or '127.0.0.1')}{only}")
+        settings.append(f"address: {plain(answers.address or '127.0.0.1')}{only}")
         settings.append(f"port: {answers.port or 8000}")
     elif answers.provider == "existing":
         context = answers.kube_context
@@ -111,8 +112,8 @@ def _block(answers: Answers) -> str:
 def _cloud(answers: Answers) -> list[str]:
     settings = []
     if answers.provider == "gcp":
-        settings.append(f"project: {_plain(answers.cloud_project or '')}")
-    settings.append(f"region: {_plain(answers.region or DEFAULT_REGIONS[answers.provider])}")
+        settings.append(f"project: {plain(answers.cloud_project or '')}")
+    settings.append(f"region: {plain(answers.region or DEFAULT_REGIONS[answers.provider])}")
     if answers.kubernetes_version:
         settings.append(f"kubernetes_version: {quoted(answers.kubernetes_version)}")
     if answers.provider == "azure":
@@ -149,7 +150,7 @@ def _security(answers: Answers) -> str:
         + "  authentication:\n"
         + indent(_AUTHENTICATION[answers.auth], "    ")
         + "  users:   # only these can log in; `qhub hash-password` makes another hash\n"
-        + f"    {_plain(answers.admin)}:\n"
+        + f"    {plain(answers.admin)}:\n"
         + f"      uid: {answers.first_id + 1}\n"
         + password
         + "      primary_group: admin   # its members administer the hub\n"
@@ -184,6 +185,16 @@ _GPU = indent(
         """),
     "    ",
 )
+
+# The package index has all of it: no conda channel is asked where only Python and pip are named.
+_ENVIRONMENTS = dedent("""\
+    environments:   # each a kernel; those with dask-gateway run Dask clusters, too
+      dask:
+        name: dask
+        dependencies:
+          - python
+          - pip: [pandas, matplotlib, 'dask[dataframe]', dask-gateway, bokeh]
+    """)
 
 _STORAGE = dedent("""\
     storage:

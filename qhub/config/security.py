@@ -15,6 +15,7 @@ from qhub.config.fields import (
     wrong,
 )
 from qhub.config.secrets import SecretRef
+from qhub.config.ssh_keys import public_key
 
 _HASH = re.compile(
     r"\$argon2id\$v=\d+\$m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+"
@@ -46,6 +47,8 @@ Password = Annotated[
     Discriminator(_kind_of_password),
 ]
 
+PublicKey = Annotated[str, Text(public_key, r"^(ssh|ecdsa|sk)-\S+ \S+")]
+
 # 65534 and 65535 are `nobody`. Below 1000 Linux keeps its own accounts; classic QHub files use
 # groups from 100.
 LARGEST_ID = 2_147_483_647
@@ -64,6 +67,11 @@ class User(Section):
         description="Group of new files. Members of `admin` administer the hub."
     )
     secondary_groups: list[GroupName] = Field([], description="Further groups.")
+    ssh_keys: list[PublicKey] = Field(
+        [],
+        description="Public keys to log in with over SSH (`kubessh`), besides tokens of the hub: "
+        "lines of `~/.ssh/id_ed25519.pub`.",
+    )
 
     @property
     def groups(self) -> list[str]:
@@ -75,6 +83,12 @@ class Group(Section):
     """Users that share a folder, profiles and environments."""
 
     gid: int = Field(ge=100, le=LARGEST_ID, description="Number of the Unix group; unique.")
+    access: Literal["read-write", "read-only", "public-read"] = Field(
+        "read-write",
+        description="Of the shared folder. `read-write`: members read and write; `read-only`: "
+        "members read, members of `admin` write; `public-read`: members read and write, "
+        "everybody reads.",
+    )
 
 
 _TYPE = "`password`, `GitHub`, `Auth0` or `custom`."

@@ -16,6 +16,7 @@ from qhub.config.fields import (
     Memory,
     Quantity,
     Section,
+    ServerUrl,
     Text,
     Title,
     Url,
@@ -176,6 +177,20 @@ class CondaStore(Section):
     )
 
 
+class DaskGateway(Section):
+    """Dask clusters of users."""
+
+    cluster_max_workers: int | None = Field(
+        None,
+        ge=1,
+        description="Workers of a cluster at most. Default: as many as the machine has memory for "
+        "with the local provider, else no limit.",
+    )
+    max_clusters_per_user: int = Field(
+        5, ge=1, description="Clusters that a user can have running at a time."
+    )
+
+
 class IdleCuller(Section):
     """Stops what nobody uses. All times are minutes; 0 is never."""
 
@@ -226,7 +241,7 @@ class Jitsi(Section):
     """Video chat in JupyterLab."""
 
     enabled: bool = Field(False, description="Offer it.")
-    server: Url | None = Field(
+    server: ServerUrl | None = Field(
         None,
         description="A Jitsi server that is there. Default: `https://meet.jit.si` for the local "
         "provider, else one of its own.",

@@ -6,11 +6,11 @@ import errno
 import os
 import secrets
 import socket
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from qhub.config.check import parse
+from qhub.config.files import replace_file, write_secret
 from qhub.config.nearest import did_you_mean
 from qhub.config.passwords import hash_password, random_password
 from qhub.config.providers import BLOCKS
@@ -170,24 +170,8 @@ def write(made: Start, path: Path, password_file: Path | None = None) -> list[Pa
     """
     schema = path.parent / SCHEMA_FILE
     if password_file and made.password:
-        _replace(password_file, made.password + "\n", 0o600)
-    _replace(schema, schema_text(), 0o644)
+        write_secret(password_file, made.password)
+    replace_file(schema, schema_text(), 0o644)
     # 0600: password hashes are worth guessing at for whoever can read them.
-    _replace(path, made.text, 0o600)
+    replace_file(path, made.text, 0o600)
     return [path, schema, *([password_file] if password_file and made.password else [])]
-
-
-def _replace(path: Path, text: str, mode: int) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-                os.fchmod(file.fileno(), mode)
-            os.replace(name, path)  # noqa: PTH105 - the temporary name is text
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise UsageError(f"{path} can't be written: {error.strerror}") from error

@@ -9,7 +9,8 @@ authenticator (GitHub, Auth0, …) keep to the same people, with the same groups
 from __future__ import annotations
 
 import asyncio
-import time
+import hmac
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,13 +18,16 @@ import argon2
 import bcrypt
 from jupyterhub.auth import Authenticator
 from tornado.web import HTTPError
-from traitlets import Dict
+from traitlets import Dict, Unicode
 
-FREE_FAILURES = 5
-"""Wrong passwords of one person from one address before the next try has to wait."""
+from . import login_sign
+from .throttle import Throttle
 
-LONGEST_WAIT = 300.0
-_REMEMBERED = 10_000
+BROWSER_COOKIE = "qhub-browser"
+"""Names a person who logged in with this browser; signed by the hub."""
+
+BROWSER_DAYS = 180
+_NOBODY = argon2.PasswordHasher().hash(secrets.token_hex())
 
 
 def verify(password: str, hashed: str) -> bool:
@@ -39,32 +43,6 @@ def verify(password: str, hashed: str) -> bool:
         return False
 
 
-class Throttle:
-    """Makes guessing slow: each wrong password past the free ones doubles the wait."""
-
-    def __init__(self) -> None:
-        self._failures: dict[tuple[str, str], tuple[int, float]] = {}
-
-    def wait(self, user: str, address: str) -> float:
-        """Seconds until the next try is allowed; 0 when it is."""
-        count, last = self._failures.get((user, address), (0, 0.0))
-        if count < FREE_FAILURES:
-            return 0.0
-        pause = min(2.0 ** (count - FREE_FAILURES), LONGEST_WAIT)
-        return max(0.0, last + pause - time.monotonic())
-
-    def failed(self, user: str, address: str) -> None:
-        """Remember a wrong password; the oldest are forgotten beyond some thousands."""
-        count, _ = self._failures.pop((user, address), (0, 0.0))
-        self._failures[user, address] = (count + 1, time.monotonic())
-        if len(self._failures) > _REMEMBERED:
-            del self._failures[next(iter(self._failures))]
-
-    def succeeded(self, user: str, address: str) -> None:
-        """Forget the wrong passwords of a person who found the right one."""
-        self._failures.pop((user, address), None)
-
-
 def model(people: Mapping[str, Any], name: str) -> dict[str, Any] | None:
     """What JupyterHub is to know of a listed person; None for anybody else."""
     person = people.get(name)
@@ -77,13 +55,13 @@ class PasswordAuthenticator(Authenticator):
     """Passwords against the hashes of the settings."""
 
     people = Dict(help="the users of the settings").tag(config=True)
+    proxy_token = Unicode(help="known only to the proxy in front").tag(config=True)
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._throttle = Throttle()
         self._places = asyncio.Semaphore(4)  # argon2 takes 64 MB a time
-        # Verified for strangers, so that the time taken doesn't tell who is listed.
-        self._nobody = argon2.PasswordHasher().hash("nobody")
+        self._salt = secrets.token_bytes(16)
 
     def check_allowed(self, username: str, auth_model: Any = None) -> bool:
         return username in self.people
@@ -91,22 +69,59 @@ class PasswordAuthenticator(Authenticator):
     async def authenticate(self, handler: Any, data: dict[str, str]) -> dict[str, Any] | None:
         """The person, when the password is theirs; None otherwise."""
         name = self.normalize_username(data.get("username", ""))
-        address = handler.request.remote_ip
-        wait = self._throttle.wait(name, address)
-        if wait:
-            raise HTTPError(429, f"Too many wrong passwords. Try again in {wait:.0f} seconds.")
+        source = name, self._address(handler), _browser(handler, name)
         known = (self.people.get(name) or {}).get("password_hash")
-        async with self._places:
-            right = await asyncio.to_thread(verify, data.get("password", ""), known or self._nobody)
-        if not (right and known):
-            self._throttle.failed(name, address)
-            return None
-        self._throttle.succeeded(name, address)
+        async with self._places:  # asked in here: else many guesses at once would all be free
+            wait = self._throttle.wait(*source)
+            if wait:
+                raise HTTPError(429, f"Too many wrong passwords. Try again in {wait:.0f} seconds.")
+            hashed = known or self._decoy(name)
+            right = await asyncio.to_thread(verify, data.get("password", ""), hashed)
+            if not (right and known):
+                self._throttle.failed(*source)
+                return None
+        self._throttle.succeeded(*source)
+        _remember_browser(handler, name)
         return model(self.people, name)
+
+    def _address(self, handler: Any) -> str:
+        """Where a try comes from; who asks the hub itself could say anything, so is one address."""
+        told = handler.request.headers.get("Authorization", "").encode()
+        sign = login_sign.authorization(self.proxy_token).encode()
+        known = self.proxy_token and hmac.compare_digest(told, sign)
+        return str(handler.request.remote_ip) if known else "this machine"
+
+    def _decoy(self, name: str) -> str:
+        """Somebody's hash to verify for a stranger: the time taken tells nobody who is listed."""
+        hashes = [h for person in self.people.values() if (h := person.get("password_hash"))]
+        number = hmac.digest(self._salt, name.encode(), "sha256")
+        return hashes[int.from_bytes(number) % len(hashes)] if hashes else _NOBODY
 
     async def refresh_user(self, user: Any, handler: Any = None) -> Any:
         """Groups and admins follow the settings; who was removed is logged out."""
         return model(self.people, user.name) or False
+
+
+def _browser(handler: Any, name: str) -> str | None:
+    """What the browser is known by, when this very person logged in with it before."""
+    value = handler.get_signed_cookie(BROWSER_COOKIE, max_age_days=BROWSER_DAYS)
+    if value is None:
+        return None
+    known: str = value.decode(errors="replace")
+    return known if known.rpartition(":")[0] == name else None
+
+
+def _remember_browser(handler: Any, name: str) -> None:
+    if _browser(handler, name) is None:
+        handler.set_signed_cookie(
+            BROWSER_COOKIE,
+            f"{name}:{secrets.token_hex(8)}",
+            expires_days=BROWSER_DAYS,
+            path=handler.hub.base_url,
+            httponly=True,
+            samesite="Lax",
+            secure=handler.request.protocol == "https",
+        )
 
 
 def listed(base: type[Any]) -> type[Any]:

@@ -5,9 +5,14 @@
 from __future__ import annotations
 
 import importlib
+import logging
 from pathlib import Path
 from typing import Any
 
+from tornado.httpserver import HTTPServer
+from tornado.log import app_log
+
+from . import headers
 from .authenticator import PasswordAuthenticator, listed
 from .theme import template_vars
 
@@ -20,15 +25,28 @@ _BUILT_IN = {
 def configure(c: Any, settings: dict[str, Any]) -> None:
     """People, groups, admins, looks: from the settings into JupyterHub's configuration."""
     _authentication(c, settings["authentication"], settings["users"])
+    # Known to the hub from the start, so that SSH can be somebody's first way in.
+    c.Authenticator.allowed_users = set(settings["users"])
     c.Authenticator.manage_groups = True
     c.Authenticator.auth_refresh_age = 300
     c.Authenticator.refresh_pre_spawn = True
     c.Authenticator.enable_auth_state = False
     c.JupyterHub.template_paths = [str(Path(__file__).parent / "templates")]
     c.JupyterHub.template_vars = template_vars(settings)
+    _web(c, settings["theme"])
     c.Spawner.default_url = "/lab"
     c.Spawner.http_timeout = 60
     c.Spawner.start_timeout = 120
+
+
+def _web(c: Any, theme: dict[str, Any]) -> None:
+    c.JupyterHub.tornado_settings = {
+        "headers": {"Content-Security-Policy": headers.page_policy(theme)},
+        "cookie_options": headers.COOKIES,
+    }
+    HTTPServer.configure(None, max_body_size=headers.LONGEST_REQUEST)
+    # JupyterHub writes the session of each visitor to this log, and nothing else below a warning.
+    app_log.setLevel(logging.WARNING)
 
 
 def _authentication(c: Any, authentication: dict[str, Any], people: dict[str, Any]) -> None:

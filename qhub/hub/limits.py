@@ -14,12 +14,16 @@ import random
 import resource
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 ROOT = Path("/sys/fs/cgroup")
+CLUSTERS = "dask+"
+"""How names of the groups of Dask clusters begin; no person's name can."""
 _PERIOD = 100_000
+MOST_PROCESSES = 4096
+"""Of one Unix user, threads among them: room for any work, none for a fork bomb."""
 
 
 def cpus_for(limit: float | None) -> set[int] | None:
@@ -44,8 +48,36 @@ def bound(memory: int | None, cpus: set[int] | None) -> None:
         os.sched_setaffinity(0, cpus)
 
 
+def bound_processes() -> None:
+    """Bind how many processes the Unix user that the calling process becomes may have."""
+    _, allowed = resource.getrlimit(resource.RLIMIT_NPROC)
+    most = MOST_PROCESSES if allowed == resource.RLIM_INFINITY else min(MOST_PROCESSES, allowed)
+    resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
+
+
+def like(pid: int) -> Callable[[], None]:
+    """What binds a new process as another one is: memory, processors, open files, processes."""
+    limits: dict[int, tuple[int, int]] = {}
+    cpus: set[int] = set()
+    with contextlib.suppress(OSError, AttributeError):  # gone, or a system that can't tell
+        for kind in (resource.RLIMIT_DATA, resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC):
+            limits[kind] = resource.prlimit(pid, kind)
+        cpus = os.sched_getaffinity(pid)
+
+    def bind() -> None:
+        for kind, limit in limits.items():
+            resource.setrlimit(kind, limit)
+        if cpus:
+            os.sched_setaffinity(0, cpus)
+
+    return bind
+
+
 class Cgroup:
-    """A control group of one person's server: `qhub-DEPLOYMENT/NAME` in each hierarchy."""
+    """A control group of one person's server, or of a scheduler or worker of Dask.
+
+    It is called `qhub-DEPLOYMENT/NAME` in each hierarchy.
+    """
 
     def __init__(self, folders: dict[str, Path], v2: bool) -> None:
         self._folders = folders
@@ -74,6 +106,8 @@ class Cgroup:
                 if self._v2:
                     self._delegate(folder.parent)
                 folder.mkdir(parents=True, exist_ok=True)
+                for path in (folder.parent, folder):  # servers read here what was ended, and why
+                    path.chmod(0o755)
             self._set_v2(profile) if self._v2 else self._set_v1(profile)
         except OSError:
             return False
@@ -115,6 +149,12 @@ class Cgroup:
         for folder in self._folders.values():
             (folder / "cgroup.procs").write_text(str(os.getpid()))
 
+    def memory_events(self) -> Path:
+        """The file that counts what the kernel ended in the group for its memory (`oom_kill`)."""
+        if self._v2:
+            return self._folders[""] / "memory.events"
+        return self._folders["memory"] / "memory.oom_control"
+
     def processes(self) -> set[int]:
         """Numbers of the processes in the group."""
         found: set[int] = set()
@@ -136,12 +176,15 @@ class Cgroup:
                 folder.rmdir()
 
 
-def remove_all(directory: str) -> None:
-    """Remove the control groups of a deployment; what still runs in them is killed."""
+def remove_all(directory: str, beginning: str = "") -> None:
+    """Remove a deployment's control groups, or those whose names begin so.
+
+    What still runs in them is killed.
+    """
     name = Cgroup.parent_name(directory)
     for parent in (ROOT / name, ROOT / "memory" / name, ROOT / "cpu" / name):
         if parent.is_dir():
-            for folder in [path for path in parent.iterdir() if path.is_dir()]:
+            for folder in [path for path in parent.glob(f"{beginning}*") if path.is_dir()]:
                 Cgroup({"": folder}, v2=True).end()
             with contextlib.suppress(OSError):
                 parent.rmdir()

@@ -15,12 +15,10 @@ from typing import Any
 
 import bcrypt
 
-from . import common
-from .profiles import Profile, Profiles
+from . import common, dask_service, headers, monitoring, ssh_service
+from .account import LOGIN_SHELL
+from .profiles import Profile, Profiles, graphics_cards
 from .spawner import ProcessSpawner
-
-LONGEST_DIRECTORY = 107 - len("/run//kernel--ipc-5") - 27 - 36
-"""Longest folder of a deployment for which the sockets of kernels have a possible path."""
 
 
 def configure(c: Any, settings: dict[str, Any]) -> None:
@@ -29,7 +27,9 @@ def configure(c: Any, settings: dict[str, Any]) -> None:
     machine = settings["machine"]
     _hub(c, machine)
     _proxy(c, machine)
-    _services(c, settings["tokens"])
+    _services(c, settings["tokens"], machine)
+    if settings["monitoring"]:
+        monitoring.configure(c, settings["tokens"])
     _spawner(c, settings, machine)
 
 
@@ -59,11 +59,18 @@ def _proxy(c: Any, machine: dict[str, Any]) -> None:
     # The token is random and long, so a cheap hash is as safe; Traefik checks it at each request.
     proxy.traefik_api_hashed_password = bcrypt.hashpw(token.encode(), bcrypt.gensalt(4)).decode()
     proxy.dynamic_config_file = machine["proxy_rules"]
+    c.PasswordAuthenticator.proxy_token = machine["login_token"]
 
 
-def _services(c: Any, tokens: dict[str, str]) -> None:
-    c.JupyterHub.services = [{"name": name, "api_token": token} for name, token in tokens.items()]
+def _services(c: Any, tokens: dict[str, str], machine: dict[str, Any]) -> None:
+    c.JupyterHub.services = [
+        *({"name": name, "api_token": tokens[name]} for name in ("qhub", "culler")),
+        dask_service.service(machine, tokens[dask_service.SERVICE]),
+        ssh_service.service(tokens[ssh_service.SERVICE]),
+    ]
     c.JupyterHub.load_roles = [
+        *dask_service.ROLES,
+        *ssh_service.ROLES,
         {
             "name": "qhub-culler",
             "scopes": ["list:users", "read:users:activity", "read:servers", "delete:servers"],
@@ -84,32 +91,32 @@ def _spawner(c: Any, settings: dict[str, Any], machine: dict[str, Any]) -> None:
         settings["profiles"], lambda name: people.get(name, {}).get("groups", []), _available
     )
     spawner = c.ProcessSpawner
-    spawner.people = people
-    spawner.gids = {name: group["gid"] for name, group in settings["groups"].items()}
-    spawner.directory = machine["directory"]
-    spawner.python = machine["user_python"]
-    spawner.unix = machine["unix"]
+    spawner.settings = {key: settings[key] for key in ("users", "groups", "machine")}
     spawner.cmd = [machine["user_python"], "-m", "jupyterhub.singleuser"]
     spawner.args = [
         *_server_arguments(settings["idle_culler"]),
         *_platform_arguments(machine),
     ]
     spawner.env_keep = ["TZ", "LC_ALL"]
+    spawner.services = dask_service.client_environment(machine)
     spawner.ip = "127.0.0.1"
-    spawner.poll_interval = 10
+    spawner.start_timeout = 600  # of a class that comes at once all wait for all
+    spawner.http_timeout = 120
+    spawner.poll_interval = 2  # the port of a server that died is anybody's until its route goes
     spawner.term_timeout = 10
 
 
 def _available(profile: Profile) -> bool:
     """A profile with graphics cards is only offered where there are some."""
-    cards = len(list(Path("/dev").glob("nvidia[0-9]*")))
-    return int(profile.get("gpus") or 0) <= cards
+    return int(profile.get("gpus") or 0) <= graphics_cards()
 
 
 def _server_arguments(culling: dict[str, Any]) -> list[str]:
-    """Flags of every server: what to end when idle, and nothing that asks the internet."""
+    """Flags of every server: what to end when idle, what browsers may do, no news from outside."""
     kernels = "--MappingKernelManager"
     terminals = "--TerminalManager"
+    web = {"Content-Security-Policy": headers.server_policy()}
+    shell = {"shell_command": [*LOGIN_SHELL]}
     return [
         f"{kernels}.cull_idle_timeout={culling['kernel_cull_idle_timeout'] * 60}",
         f"{kernels}.cull_interval={culling['kernel_cull_interval'] * 60}",
@@ -117,15 +124,14 @@ def _server_arguments(culling: dict[str, Any]) -> list[str]:
         f"{kernels}.cull_busy={culling['kernel_cull_busy']}",
         f"{terminals}.cull_inactive_timeout={culling['terminal_cull_inactive_timeout'] * 60}",
         f"{terminals}.cull_interval={culling['terminal_cull_interval'] * 60}",
+        f"--ServerApp.terminado_settings={shell}",
         "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
         "--LabApp.extension_manager=readonly",
+        f"--ServerApp.tornado_settings={{'headers': {web!r}}}",
+        # Else each server writes its visitors' sessions to its log.
+        "--ServerApp.logging_config={'loggers': {'tornado.application': {'level': 'WARNING'}}}",
     ]
 
 
 def _platform_arguments(machine: dict[str, Any]) -> list[str]:
-    if machine["unix"]:
-        # Another Unix user can read what a kernel prints from a TCP port, not from a socket
-        # in a folder of one's own; where its path would get too long, the port has to do.
-        short = len(machine["directory"]) < LONGEST_DIRECTORY
-        return ["--KernelManager.transport=ipc"] if short else []
-    return ["--ServerApp.allow_root=True"] if os.geteuid() == 0 else []
+    return ["--ServerApp.allow_root=True"] if os.geteuid() == 0 and not machine["unix"] else []

@@ -8,6 +8,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 Profile = Mapping[str, Any]
@@ -81,6 +82,11 @@ class Profiles:
         checked = last if last in allowed else self.default(user)
         cards = [_card(name, profile, name == checked) for name, profile in allowed.items()]
         return f'<div class="profiles" role="radiogroup">{"".join(cards)}</div>'
+
+
+def graphics_cards(devices: Path = Path("/dev")) -> int:
+    """How many graphics cards this machine has for computing: NVIDIA's, with their driver."""
+    return len(list(devices.glob("nvidia[0-9]*")))
 
 
 def _open_to(profile: Profile, user: str, groups: set[str]) -> bool:

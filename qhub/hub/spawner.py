@@ -8,31 +8,50 @@ import asyncio
 import os
 import signal
 import subprocess
+import uuid
 from pathlib import Path
 from typing import Any
 
 from jupyterhub.spawner import LocalProcessSpawner
 from jupyterhub.utils import random_port
 from tornado.web import HTTPError
-from traitlets import Any as AnyTrait
 from traitlets import Dict, Unicode, default
 
-from .kernels import jupyter_path
-from .limits import Cgroup, bound, cpus_for
+from . import listeners, logs
+from .account import Account, deliver, end_sandboxes, start_time
+from .limits import Cgroup
 from .profiles import ProfileError, Profiles
 
 READY_POLL_SECONDS = 0.05
-_OLD_LOG_BYTES = 10_000_000
+LONGEST_SOCKET = 103
+"""Bytes of a Unix socket's path that every system takes."""
+
+
+def kernel_arguments(folder: Path) -> list[str]:
+    """How a server talks to its kernels: over sockets in its person's own folder.
+
+    What a kernel prints to a TCP port, every user of the machine can read. Where the path would
+    get too long, ports have to do, encrypted for all kernels that can.
+    """
+    longest = folder / f"kernel-{uuid.UUID(int=0)}-ipc-5"
+    if len(os.fsencode(longest)) <= LONGEST_SOCKET:
+        return ["--KernelManager.transport=ipc"]
+    return ["--KernelManager.transport_encryption=auto"]
+
+
+class StartError(Exception):
+    """A server that did not start, with what its person is to know."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.jupyterhub_message = message
 
 
 class ProcessSpawner(LocalProcessSpawner):
     """Starts a person's server: as their Unix user where they have one, else as the hub's."""
 
-    people = Dict(help="the users of the settings").tag(config=True)
-    gids = Dict(help="gid of each group").tag(config=True)
-    directory = Unicode(help="folder of the deployment").tag(config=True)
-    python = Unicode(help="interpreter of people's environment").tag(config=True)
-    unix = AnyTrait(False, help="whether each person is a Unix user").tag(config=True)
+    settings = Dict(help="users, groups and machine of the settings").tag(config=True)
+    services = Dict(help="how to find the services of the hub").tag(config=True)
     profiles: Profiles
     profile: dict[str, Any]
     user_options: dict[str, Any]
@@ -50,28 +69,19 @@ class ProcessSpawner(LocalProcessSpawner):
         return {"profile": name}
 
     @property
-    def account(self) -> str:
-        return f"qhub-{self.user.name}" if self.unix else self.user.name
-
-    @property
-    def home(self) -> Path:
-        return Path(self.directory, "homes", self.user.name)
+    def account(self) -> Account:
+        """What the server runs as."""
+        return Account.of(self.user.name, self.settings)
 
     def user_env(self, env: dict[str, str]) -> dict[str, str]:
         """The environment of the person's server: theirs, nothing of the hub's."""
-        env |= {
-            "USER": self.account,
-            "LOGNAME": self.account,
-            "HOME": str(self.home),
-            "SHELL": "/bin/bash",
-            "LANG": os.environ.get("LANG", "C.UTF-8"),
-            "PATH": f"{Path(self.python).parent}:{self.directory}/bin:/usr/local/bin:/usr/bin:/bin",
-            "JUPYTER_RUNTIME_DIR": str(Path(self.directory, "run", self.user.name)),
-            "JUPYTER_PATH": jupyter_path(self.directory, self.people[self.user.name]["groups"]),
-            "QHUB_DEPLOYMENT": self.directory,
-            "QHUB_SERVER": self.user.name,
-        }
-        return env
+        return {**self.services, **env, **self._told(), **self.account.environment()}
+
+    def _told(self) -> dict[str, str]:
+        """What the server can tell a person whose kernel was ended for its memory."""
+        cgroup = self._cgroup()
+        events = str(cgroup.memory_events()) if cgroup else ""
+        return {"QHUB_PROFILE": self.profile["display_name"], "QHUB_MEMORY_EVENTS": events}
 
     @default("apply_user_options")
     def _apply_user_options_default(self) -> Any:
@@ -95,17 +105,20 @@ class ProcessSpawner(LocalProcessSpawner):
 
     def _cgroup(self) -> Cgroup | None:
         """Where the kernel holds all processes of this server to their limits; root only."""
-        return Cgroup.of(self.directory, self.user.name) if self.unix else None
+        machine = self.settings["machine"]
+        return Cgroup.of(machine["directory"], self.user.name) if machine["unix"] else None
 
     async def start(self) -> tuple[str, int]:
         """Start the server and return its address as soon as it answers."""
         profile = self.profile
         self.port = random_port()
-        command = [*self.cmd, *self.get_args()]
+        account = self.account
+        program = [*self.cmd, *self.get_args(), *kernel_arguments(account.runtime)]
+        command = account.command(program)
         cgroup = self._cgroup()
         enforced = cgroup is not None and cgroup.limit(profile)
-        prepare = self._prepare(cgroup if enforced else None, profile)
-        with self._log() as log:
+        prepare = account.prepare(cgroup if enforced else None, profile)
+        with account.log("servers") as log:
             self.proc = subprocess.Popen(
                 command,
                 env=self.get_env(),
@@ -120,56 +133,35 @@ class ProcessSpawner(LocalProcessSpawner):
         await self._answering()
         return "127.0.0.1", self.port
 
-    def _log(self) -> Any:
-        """The server's own log: one that inherits the hub's output hangs when the hub restarts."""
-        path = Path(self.directory, "logs", "servers", f"{self.user.name}.log")
-        too_big = path.exists() and path.stat().st_size > _OLD_LOG_BYTES
-        descriptor = os.open(
-            path, os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if too_big else os.O_APPEND), 0o600
-        )
-        return os.fdopen(descriptor, "ab")
-
-    def _prepare(self, cgroup: Cgroup | None, profile: dict[str, Any]) -> Any:
-        """What the new process does before it becomes the server."""
-        person = self.people[self.user.name]
-        groups = {name: self.gids[name] for name in person["groups"]}
-        gid = self.gids[person["primary_group"]]
-        home, shared, unix, uid = (
-            self.home,
-            Path(self.directory, "shared"),
-            self.unix,
-            person["uid"],
-        )
-        cpus = cpus_for(profile.get("cpu_limit"))
-
-        def prepare() -> None:
-            if cgroup is not None:
-                cgroup.enter()
-            else:
-                bound(profile.get("mem_limit"), cpus)
-            if unix:
-                os.setgroups(sorted(groups.values()))
-                os.setgid(gid)
-                os.setuid(uid)
-            os.umask(0o007)
-            os.chdir(home)
-            link_shared(home, shared, list(groups))
-
-        return prepare
-
     async def _answering(self) -> None:
-        """Wait for the port: the hub's own wait grows to seconds between two looks."""
-        deadline = asyncio.get_running_loop().time() + self.start_timeout
-        while asyncio.get_running_loop().time() < deadline:
-            if await self.poll() is not None:
-                return
+        """Wait for the port: the hub's own wait grows to seconds between two looks.
+
+        Raises:
+            StartError: the server ended, or the port is somebody else's.
+        """
+        while await self.poll() is None:
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", self.port)
             except OSError:
                 await asyncio.sleep(READY_POLL_SECONDS)
             else:
                 writer.close()
-                return
+                break
+        else:
+            raise StartError("The server ended as soon as it was started; its log says why.")
+        # Another user of the machine may have been faster, and would get this one's visitors.
+        if self.settings["machine"]["unix"] and listeners.owner(self.port) not in (
+            None,
+            self.account.uid,
+        ):
+            raise StartError("Another user of this machine took the server's port. Start again.")
+
+    async def poll(self) -> Any:
+        """Whether the server runs; asked again and again, so its log is looked at, too."""
+        logs.rotate(
+            logs.of_person(self.settings["machine"]["directory"], "servers", self.user.name)
+        )
+        return await super().poll()
 
     def load_state(self, state: dict[str, Any]) -> None:
         super().load_state(state)
@@ -185,7 +177,11 @@ class ProcessSpawner(LocalProcessSpawner):
         """Signal the server; after a reboot its number may be somebody else's, who is spared."""
         if self.started and start_time(self.pid) != self.started:
             return False
-        return bool(await super()._signal(sig))
+        try:
+            deliver(self.pid, sig)
+        except ProcessLookupError:
+            return False
+        return True
 
     async def stop(self, now: bool = False) -> None:
         """End the server and everything that was started in it."""
@@ -196,33 +192,6 @@ class ProcessSpawner(LocalProcessSpawner):
         cgroup = self._cgroup()
         if cgroup is not None:
             await asyncio.to_thread(cgroup.end)
-
-
-def start_time(pid: int) -> str:
-    """When a process started, as the system writes it; empty when there is no such process."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
-        if Path("/proc/self").exists():
-            return ""
-        answer = subprocess.run(
-            ["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
-        )
-        return answer.stdout.strip()
-    fields = text.rpartition(")")[2].split()
-    return "" if fields[0] in "ZX" else fields[19]  # dead, and nobody has asked for its exit code
-
-
-def link_shared(home: Path, shared: Path, groups: list[str]) -> None:
-    """Links to the folders of one's groups in `~/shared`, made as the person themselves."""
-    folder = home / "shared"
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        for link in folder.iterdir():
-            if link.is_symlink() and link.name not in groups:
-                link.unlink()
-        for name in groups:
-            if not (folder / name).is_symlink():
-                (folder / name).symlink_to(shared / name)
-    except OSError:
-        pass  # a person may have something else there; their server starts all the same
+        machine = self.settings["machine"]
+        if machine["sandbox"]:
+            await asyncio.to_thread(end_sandboxes, machine["directory"], self.user.name)

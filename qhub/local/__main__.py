@@ -92,8 +92,8 @@ def _kernel_apply(options: argparse.Namespace) -> None:
     from qhub.local import kernels
     from qhub.local.settings import EnvironmentsSettings
 
-    spec = _settings(EnvironmentsSettings, options.settings).environments[options.name]
-    kernels.apply(_machine(options.facts), options.name, spec, _say)
+    settings = _settings(EnvironmentsSettings, options.settings)
+    kernels.apply(_machine(options.facts), options.name, settings, _say)
 
 
 def _kernel_remove(options: argparse.Namespace) -> None:
@@ -102,6 +102,54 @@ def _kernel_remove(options: argparse.Namespace) -> None:
     machine = owned.claim(options.facts)
     if machine is not None and owned.is_ours(machine):
         kernels.remove(machine, options.name, _say)
+
+
+def _dask_gateway_apply(options: argparse.Namespace) -> None:
+    from qhub.local import dask_gateway
+    from qhub.local.settings import DaskGatewaySettings
+
+    settings = _settings(DaskGatewaySettings, options.settings)
+    dask_gateway.apply(_machine(options.facts), settings, options.hub, _say)
+
+
+def _dask_gateway_remove(options: argparse.Namespace) -> None:
+    from qhub.local import dask_gateway, owned
+
+    machine = owned.claim(options.facts)
+    if machine is not None:
+        dask_gateway.remove(machine, _say)
+
+
+def _kubessh_apply(options: argparse.Namespace) -> None:
+    from qhub.local import kubessh
+    from qhub.local.settings import SshSettings
+
+    settings = _settings(SshSettings, options.settings)
+    kubessh.apply(_machine(options.facts), settings, options.hub, _say)
+
+
+def _kubessh_remove(options: argparse.Namespace) -> None:
+    from qhub.local import kubessh, owned
+
+    machine = owned.claim(options.facts)
+    if machine is not None:
+        kubessh.remove(machine, _say)
+
+
+def _jitsi_apply(options: argparse.Namespace) -> None:
+    from qhub.local import jitsi
+    from qhub.local.settings import JitsiSettings
+
+    settings = _settings(JitsiSettings, options.settings)
+    jitsi.apply(_machine(options.facts), settings, options.panel, _say)
+
+
+def _jitsi_remove(options: argparse.Namespace) -> None:
+    from qhub.local import jitsi, owned
+
+    machine = owned.claim(options.facts)
+    if machine is not None and owned.is_ours(machine):
+        jitsi.remove(machine, _say)
 
 
 def _keep_data() -> bool:
@@ -127,7 +175,7 @@ def _parser() -> argparse.ArgumentParser:
     def verbs(name: str) -> argparse._SubParsersAction[argparse.ArgumentParser]:
         return things.add_parser(name).add_subparsers(required=True, metavar="VERB")
 
-    machine, hub = verbs("machine"), verbs("jupyterhub")
+    machine, hub, dask = verbs("machine"), verbs("jupyterhub"), verbs("dask-gateway")
     add(machine, "apply", _machine_apply, "--settings")
     add(machine, "remove", _machine_remove)
     add(verbs("environment"), "apply", _environment_apply, "--requirements").add_argument(
@@ -139,12 +187,21 @@ def _parser() -> argparse.ArgumentParser:
     add(verbs("supervisor"), "apply", _supervisor_apply)
     add(hub, "apply", _jupyterhub_apply, "--settings", "--hub")
     add(hub, "remove", _jupyterhub_remove)
+    add(dask, "apply", _dask_gateway_apply, "--settings", "--hub")
+    add(dask, "remove", _dask_gateway_remove)
+    ssh = verbs("kubessh")
+    add(ssh, "apply", _kubessh_apply, "--settings", "--hub")
+    add(ssh, "remove", _kubessh_remove)
+    jitsi = verbs("jitsi")
+    add(jitsi, "apply", _jitsi_apply, "--settings", "--panel")
+    add(jitsi, "remove", _jitsi_remove)
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     options = _parser().parse_args(arguments)
+    os.umask(os.umask(0o077) | 0o022)
     try:
         options.run(options)
     except QhubError as error:

@@ -287,18 +287,8 @@ def ensure_homes(machine: Machine, users: Mapping[str, User], gids: Mapping[str,
         uid, gid = (user.uid, gids[user.primary_group]) if machine.unix else _myself()
         for folder in (machine.homes / name, machine.run / name):
             give(ensure_folder(folder, 0o700), uid, gid)
-
-
-def ensure_shared(machine: Machine, gids: Mapping[str, int]) -> None:
-    """A folder a group, 2770, so that what one member makes, all can change."""
-    for name, gid in gids.items():
-        folder = machine.shared / name
-        if machine.unix:
-            folder.mkdir(mode=0o700, exist_ok=True)
-            give(folder, None, gid)
-            folder.chmod(0o2770)
-        else:
-            ensure_folder(folder, 0o700)
+        if machine.isolation == "bwrap":
+            ensure_folder(machine.run / name / "tmp", 0o700)
 
 
 def close(folders: Sequence[Path]) -> None:

@@ -14,10 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from qhub.errors import LocalError
-from qhub.local import credentials
+from qhub.hub import dask_service, ssh_service
+from qhub.local import credentials, monitoring, sandbox
 from qhub.local.facts import Machine
 from qhub.local.files import secret, write_private
 from qhub.local.settings import HubSettings
+
+SERVICES = ("qhub", "culler", dask_service.SERVICE, ssh_service.SERVICE)
+"""Services of the hub; each has a token."""
 
 PICTURE_BYTES = 500_000
 """The largest logo or favicon that is taken from a file; each page carries it."""
@@ -79,19 +83,26 @@ def known_hashes(machine: Machine) -> dict[str, str]:
 
 def _with_machine(machine: Machine, data: dict[str, Any]) -> dict[str, Any]:
     private = machine.private
-    notice = "" if machine.unix else "People on this hub are not isolated from each other."
+    notice = (
+        ""
+        if machine.isolation != "none"
+        else "People on this hub are not isolated from each other."
+    )
     return data | {
         "notice": notice,
-        "tokens": {name: secret(private / f"token-{name}") for name in ("qhub", "culler")},
+        "tokens": {name: secret(private / f"token-{name}") for name in SERVICES}
+        | ({monitoring.SERVICE: monitoring.token(machine)} if data["monitoring"] else {}),
         "machine": {
             "directory": str(machine.directory),
             "private": str(private),
             "ports": machine.ports,
             "bind_url": machine.url,
             "proxy_token": secret(private / "token-proxy"),
+            "login_token": secret(private / "token-login"),
             "proxy_rules": str(private / "proxy" / "rules.toml"),
             "user_python": str(machine.interpreter("user")),
             "unix": machine.unix,
+            "sandbox": sandbox.arguments(machine),
         },
     }
 

@@ -18,8 +18,10 @@ from qhub.local.installer import Build, is_complete
 _FORMAT = "2"
 _TITLES = {"hub": "JupyterHub", "user": "JupyterLab"}
 _SMOKE = {
-    "hub": "import argon2, bcrypt, cryptography, jupyterhub, sqlalchemy, supervisor, tornado",
-    "user": "import ipykernel, jupyter_server, jupyterhub, jupyterlab, tornado, zmq",
+    "hub": "import argon2, bcrypt, cryptography, dask_gateway_server, jupyterhub, sqlalchemy,"
+    " supervisor, tornado",
+    "user": "import bokeh, dask_gateway, ipykernel, jupyter_server, jupyterhub, jupyterlab,"
+    " tornado, zmq",
 }
 _FILES = {
     # Else JupyterLab greets each person by asking whether it may fetch news.
@@ -52,7 +54,7 @@ def apply(machine: Machine, name: str, requirements: Path, say: Callable[[str], 
         installer.make(
             machine,
             folder,
-            machine.logs / f"environment-{name}.log",
+            machine.logs / f"install-{name}.log",
             lambda build: _install(build, name, requirements.resolve()),
         )
     installer.point(machine.envs / name, folder)

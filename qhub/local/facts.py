@@ -18,6 +18,9 @@ from qhub.errors import LocalError
 from qhub.local.files import write_private
 from qhub.local.settings import Certificate
 
+Isolation = Literal["unix", "bwrap", "none"]
+"""What keeps people apart: a Unix user each, a sandbox each, nothing."""
+
 MARKER = ".qhub-deployment"
 """Name of the file that says whose folder it is; nothing is deleted without it."""
 
@@ -33,12 +36,12 @@ class Machine(BaseModel):
     project_name: str
     deployment: Path = Field(description="folder of the configuration: DIR")
     directory: Path = Field(description="folder of everything that runs")
-    isolation: Literal["unix", "none"]
+    isolation: Isolation
     python: Path = Field(description="interpreter that the environments are made with")
     address: str
     port: int
     url: str
-    ports: dict[str, int] = Field(description="internal loopback ports: hub, proxy")
+    ports: dict[str, int] = Field(description="internal loopback ports: hub, proxy, dask, dask_api")
     certificate: Certificate
     notices: list[str] = Field(default_factory=list, description="what a person should know")
 
@@ -121,6 +124,16 @@ class Machine(BaseModel):
     def run(self) -> Path:
         """A folder a person for sockets of their kernels."""
         return self.directory / "run"
+
+    @property
+    def ssh(self) -> Path:
+        """The programs that people's SSH sessions run."""
+        return self.directory / "ssh"
+
+    @property
+    def dask(self) -> Path:
+        """A folder a Dask cluster: its key, and what its workers put aside."""
+        return self.directory / "dask"
 
     @property
     def sockets(self) -> Path:

@@ -6,12 +6,18 @@ import os
 import secrets
 from pathlib import Path
 
+_SAME = -1
 
-def write_private(path: Path, text: str, mode: int = 0o600) -> bool:
-    """Write a file in one step; an unchanged file is left alone. Says whether it changed."""
-    data = text.encode()
+
+def write_private(path: Path, text: str, mode: int = 0o600, uid: int = _SAME) -> bool:
+    """Write a file in one step, to be somebody's where `uid` says so; says whether it changed."""
+    return _write(path, text.encode(), mode, uid)
+
+
+def _write(path: Path, data: bytes, mode: int, uid: int = _SAME) -> bool:
     if path.is_file() and path.read_bytes() == data:
         path.chmod(mode)
+        os.chown(path, uid, _SAME)
         return False
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -21,6 +27,7 @@ def write_private(path: Path, text: str, mode: int = 0o600) -> bool:
             file.flush()
             os.fsync(file.fileno())
         draft.chmod(mode)
+        os.chown(draft, uid, _SAME)
         draft.replace(path)
     except BaseException:
         draft.unlink(missing_ok=True)
@@ -34,6 +41,33 @@ def ensure_folder(path: Path, mode: int) -> Path:
     if path.stat().st_mode & 0o7777 != mode:
         path.chmod(mode)
     return path
+
+
+def mirror(source: Path, target: Path, mode: int) -> bool:
+    """Make a folder hold the files of another, and no others; Python's caches don't count.
+
+    Args:
+        source: where the files are.
+        target: where they shall be.
+        mode: of folders; files have the same without the right to run them.
+
+    Returns:
+        Whether there are any; where there are none, nothing is changed.
+    """
+    found = {path.relative_to(source) for path in source.rglob("*") if path.is_file()}
+    wanted = {path for path in found if "__pycache__" not in path.parts}
+    if not wanted:
+        return False
+    ensure_folder(target, mode)
+    for path in sorted(wanted):
+        for folder in reversed(path.parents[:-1]):
+            ensure_folder(target / folder, mode)
+        # Stages that share the files apply side by side: none may see them half-written.
+        _write(target / path, (source / path).read_bytes(), mode & 0o666)
+    for path in [path for path in target.rglob("*") if path.is_file()]:
+        if path.relative_to(target) not in wanted:
+            path.unlink()
+    return True
 
 
 def secret(path: Path, size: int = 32) -> str:

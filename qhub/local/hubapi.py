@@ -5,10 +5,11 @@ from __future__ import annotations
 import http.client
 import json
 import time
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
-from qhub.errors import LocalError
+from qhub.errors import LocalError, UsageError
 from qhub.local.facts import Machine
 from qhub.local.files import secret
 
@@ -22,7 +23,7 @@ class HubApi:
         self._port = machine.ports["hub"]
         self._token = secret(machine.private / "token-qhub")
 
-    def call(self, method: str, path: str) -> tuple[int, Any]:
+    def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         """Status and answer of one request.
 
         Raises:
@@ -31,14 +32,15 @@ class HubApi:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
         try:
             headers = {"Authorization": f"token {self._token}"}
-            connection.request(method, f"/hub/api{path}", headers=headers)
+            data = None if body is None else json.dumps(body)
+            connection.request(method, f"/hub/api{path}", data, headers)
             response = connection.getresponse()
-            body = response.read()
+            answer = response.read()
         except http.client.HTTPException as error:
             raise OSError(str(error)) from error
         finally:
             connection.close()
-        return response.status, json.loads(body) if body else None
+        return response.status, json.loads(answer) if answer else None
 
     def users(self) -> list[dict[str, Any]]:
         """Everybody that the hub knows, with what runs for them."""
@@ -50,6 +52,32 @@ class HubApi:
             users += page
             if len(page) < 200:
                 return users
+
+    def online(self) -> list[str]:
+        """People whose server runs."""
+        return sorted(user["name"] for user in self.users() if user.get("server"))
+
+    def token(
+        self, name: str, *, seconds: int | None, note: str, scopes: Sequence[str] | None
+    ) -> str:
+        """A new token of a person's; the hub gets to know them if it doesn't yet.
+
+        Raises:
+            UsageError: a scope is none, or not one of theirs.
+            LocalError: the hub refuses.
+            OSError: the hub doesn't answer.
+        """
+        path = f"/users/{quote(name, safe='')}"
+        if self.call("GET", path)[0] == 404:
+            self.call("POST", path)
+        wanted = {"expires_in": seconds, "note": note, "scopes": scopes}
+        status, answer = self.call("POST", f"{path}/tokens", wanted)
+        reason = (answer or {}).get("message", f"status {status}").strip('"')
+        if status == 400:
+            raise UsageError(f"the hub gives out no such token: {reason}", "Look at --scope.")
+        if status != 201:
+            raise LocalError(f"the hub refuses a token of {name}: {reason}", "qhub logs hub")
+        return str(answer["token"])
 
     def stop_server(self, name: str) -> None:
         """End a person's server and wait until it is gone; fine when none runs."""

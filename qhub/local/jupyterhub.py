@@ -9,18 +9,25 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import json
-import shutil
 import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from qhub.errors import LocalError
-from qhub.local import accounts, certificates, effective, owned, supervisor, system, tools
+from qhub.local import (
+    accounts,
+    certificates,
+    effective,
+    monitoring,
+    owned,
+    proxy,
+    supervisor,
+    system,
+    tools,
+)
 from qhub.local.facts import Machine
-from qhub.local.files import ensure_folder, secret, write_private
+from qhub.local.files import mirror, secret
 from qhub.local.people import People
 from qhub.local.settings import HubSettings
 from qhub.local.supervisor import Program
@@ -28,7 +35,8 @@ from qhub.local.supervisor import Program
 Say = Callable[[str], None]
 PROGRAMS = ("proxy", "hub", "culler")
 HEALTHY_SECONDS = 90.0
-_PACKAGE = "qhub_hub"
+SERVICE_SECONDS = 60.0
+PACKAGE = "qhub_hub"
 
 
 def apply(machine: Machine, settings: HubSettings, code: Path, say: Say) -> None:
@@ -43,11 +51,13 @@ def apply(machine: Machine, settings: HubSettings, code: Path, say: Say) -> None
     resolved = effective.resolve(machine, settings)
     people = People(machine, settings, say)
     people.prepare()
-    _copy_code(machine, code)
+    copy_code(machine, code)
     tools.install(machine, code)
-    certificates.ensure(machine, machine.hub / _PACKAGE / "certificate.py", say)
+    tools.install_settings(machine, code)
+    certificates.ensure(machine, machine.hub / PACKAGE / "certificate.py", say)
     effective.write(machine, resolved)
-    write_private(machine.private / "traefik.json", json.dumps(_traefik(machine), indent=1) + "\n")
+    monitoring.apply(machine, settings.monitoring)
+    proxy.write(machine, monitoring.of_proxy(settings.monitoring))
     say("starting JupyterHub")
     wanted = programs(machine, settings)
     supervisor.install(machine, wanted, of=PROGRAMS)
@@ -57,44 +67,13 @@ def apply(machine: Machine, settings: HubSettings, code: Path, say: Say) -> None
     say(f"JupyterHub answers on {machine.url}")
 
 
-def _traefik(machine: Machine) -> dict[str, Any]:
-    """Traefik's own settings; its routes are in `rules.toml`, which the hub writes."""
-    rules = ensure_folder(machine.private / "proxy", 0o700)
-    host = f"[{machine.address}]" if ":" in machine.address else machine.address
-    entry: dict[str, Any] = {
-        "address": f"{host}:{machine.port}",
-        "transport": {"respondingTimeouts": {"readTimeout": "10m"}},  # else uploads end after one
-    }
-    if machine.certificate.type != "disabled":
-        certificate, key = certificates.files(machine)
-        stores = {"default": {"defaultCertificate": {"certFile": certificate, "keyFile": key}}}
-        tls = json.dumps({"tls": {"stores": stores}}, default=str)
-        write_private(rules / "certificate.yaml", tls)  # JSON is YAML
-        entry["http"] = {"tls": {}}
-    else:
-        (rules / "certificate.yaml").unlink(missing_ok=True)
-    return {
-        "api": {},
-        "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
-        "log": {"level": "WARN"},
-        "providers": {
-            "providersThrottleDuration": "0s",
-            "file": {"directory": str(rules), "watch": True},
-        },
-        "entryPoints": {
-            "http": entry,
-            "auth_api": {"address": f"127.0.0.1:{machine.ports['proxy']}"},
-        },
-    }
-
-
 def read_by(machine: Machine) -> dict[str, list[Path]]:
     """The files that each program reads when it starts; it is started anew when one changes."""
     private = machine.private
     certificate = [*certificates.files(machine)] if machine.certificate.type != "disabled" else []
-    code = sorted((machine.hub / _PACKAGE).rglob("*"))
+    code = sorted((machine.hub / PACKAGE).rglob("*"))
     return {
-        "proxy": [private / "traefik.json", *certificate],
+        "proxy": [proxy.settings_file(machine), *certificate],
         "hub": [private / "settings.json", *code],
     }
 
@@ -102,13 +81,13 @@ def read_by(machine: Machine) -> dict[str, list[Path]]:
 def programs(machine: Machine, settings: HubSettings) -> list[Program]:
     """What the supervisor is to keep running."""
     private, python = machine.private, machine.interpreter("hub")
-    config = machine.hub / _PACKAGE / "jupyterhub_config.py"
+    config = machine.hub / PACKAGE / "jupyterhub_config.py"
     revision = {name: digest(files) for name, files in read_by(machine).items()}
     traefik = machine.environment("hub") / "bin" / "traefik"
     found = [
         Program(
             "proxy",
-            [traefik, f"--configfile={private / 'traefik.json'}"],
+            [traefik, f"--configfile={proxy.settings_file(machine)}"],
             priority=10,
             revision=revision["proxy"],
             stop_seconds=5,
@@ -132,8 +111,11 @@ def _culler(machine: Machine, timeout: int) -> Program:
     flags = [f"--url={api}", f"--timeout={timeout}", f"--cull-every={min(timeout // 2, 300)}"]
     return Program(
         "culler",
-        [machine.interpreter("hub"), "-m", "jupyterhub_idle_culler", *flags],
-        environment={"JUPYTERHUB_API_TOKEN": secret(machine.private / "token-culler")},
+        [machine.interpreter("hub"), "-m", f"{PACKAGE}.culler", *flags],
+        environment={
+            "JUPYTERHUB_API_TOKEN": secret(machine.private / "token-culler"),
+            "PYTHONPATH": str(machine.hub),
+        },
         priority=30,
         stop_seconds=5,
     )
@@ -148,23 +130,14 @@ def digest(files: list[Path]) -> str:
     return total.hexdigest()[:16]
 
 
-def _copy_code(machine: Machine, code: Path) -> None:
+def copy_code(machine: Machine, code: Path) -> None:
     """The hub's code as the stage carries it; files that left the stage leave here, too."""
-    target = ensure_folder(machine.hub / _PACKAGE, 0o700)
-    wanted = {path.relative_to(code) for path in code.rglob("*") if path.is_file()}
-    wanted = {path for path in wanted if "__pycache__" not in path.parts}
-    if not wanted:
+    if not mirror(code, machine.hub / PACKAGE, 0o700):
         raise LocalError(f"{code} holds no code for the hub", "Render the stages again.")
-    for path in [path for path in target.rglob("*") if path.is_file()]:
-        if path.relative_to(target) not in wanted:
-            path.unlink()
-    for path in wanted:
-        (target / path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        shutil.copyfile(code / path, target / path)
 
 
-def answers(machine: Machine) -> bool:
-    """Whether the hub answers through the proxy."""
+def answers(machine: Machine, path: str = "/hub/health") -> bool:
+    """Whether the hub, or a service behind it, answers through the proxy."""
     host = machine.address
     if host in ("0.0.0.0", "::"):  # noqa: S104
         host = "127.0.0.1" if host == "0.0.0.0" else "::1"  # noqa: S104
@@ -176,7 +149,7 @@ def answers(machine: Machine) -> bool:
         context = ssl._create_unverified_context()  # noqa: S323
         connection = http.client.HTTPSConnection(host, machine.port, timeout=5, context=context)
     try:
-        connection.request("GET", "/hub/health")
+        connection.request("GET", path)
         return connection.getresponse().status == 200
     except (OSError, http.client.HTTPException):
         return False
@@ -197,17 +170,39 @@ def wait_healthy(machine: Machine) -> None:
             return
         for name in ("proxy", "hub"):
             if states.get(name) in ("BACKOFF", "FATAL"):
-                raise LocalError(f"{name} doesn't start:\n{_tail(machine, name)}", _hint(machine))
+                raise LocalError(f"{name} doesn't start:\n{tail(machine, name)}", hint(machine))
         time.sleep(0.1)
-    tail = _tail(machine, "hub")
-    raise LocalError(f"the hub doesn't answer on {machine.url}:\n{tail}", _hint(machine))
+    last = tail(machine, "hub")
+    raise LocalError(f"the hub doesn't answer on {machine.url}:\n{last}", hint(machine))
 
 
-def _hint(machine: Machine) -> str:
+def wait_for(
+    machine: Machine, program: str, answers: Callable[[Machine], bool], otherwise: str
+) -> None:
+    """Wait until a service beside the hub runs and answers.
+
+    Raises:
+        LocalError: it doesn't, or it keeps dying; `otherwise`, with the end of its log.
+    """
+    deadline = time.monotonic() + SERVICE_SECONDS
+    while time.monotonic() < deadline:
+        states = {info["name"]: info["statename"] for info in supervisor.processes(machine)}
+        state = states.get(program)
+        if state == "RUNNING" and answers(machine):
+            return
+        if state in ("BACKOFF", "FATAL"):
+            break
+        time.sleep(0.1)
+    raise LocalError(f"{otherwise}:\n{tail(machine, program)}", hint(machine))
+
+
+def hint(machine: Machine) -> str:
+    """Where to look."""
     return f"Logs: {machine.logs}"
 
 
-def _tail(machine: Machine, name: str, lines: int = 12) -> str:
+def tail(machine: Machine, name: str, lines: int = 12) -> str:
+    """The end of a program's log."""
     try:
         text = (machine.logs / f"{name}.log").read_text(encoding="utf-8", errors="replace")
     except OSError:

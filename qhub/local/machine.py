@@ -15,7 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from qhub.errors import PreflightError
-from qhub.local import interpreter, owned, ports, system
+from qhub.local import interpreter, owned, ports, sandbox, system
+from qhub.local.facts import Isolation
 from qhub.local.facts import Machine as Machine
 from qhub.local.files import ensure_folder
 from qhub.local.settings import Certificate, MachineSettings
@@ -53,12 +54,12 @@ class Resolution:
             project_name=self.settings.project_name,
             deployment=self.deployment,
             directory=directory,
-            isolation="unix" if isolation else "none",
+            isolation=isolation,
             python=python,
             address=self.settings.address,
             port=self.settings.port,
             url=self._url(certificate),
-            ports=self._ports(),
+            ports=self._ports(reserved=isolation == "unix"),
             certificate=certificate,
             notices=self.notices,
         )
@@ -126,21 +127,40 @@ class Resolution:
         """Whether a marker names the place from which this deployment was moved."""
         return self.previous is not None and not (owner / ".qhub" / "machine.json").exists()
 
-    def _isolation(self, directory: Path) -> tuple[bool, Path]:
-        """Whether each person gets a Unix user, and the Python for that choice."""
-        wanted, python = self.settings.isolation, self.settings.python
-        reason, found = self._unix_obstacle(directory) if wanted != "none" else (None, None)
-        if wanted != "none" and reason is None and found is not None:
-            return True, found
-        if wanted == "unix" and reason:
-            self.problems.append(f"local.isolation is unix, but {reason}")
-        if wanted == "auto" and reason and os.geteuid() == 0:
-            self.notices.append(f"no Unix users are made, since {reason}")
+    def _isolation(self, directory: Path) -> tuple[Isolation, Path]:
+        """What keeps people apart, and the Python for that choice."""
+        wanted = self.settings.isolation
+        if wanted in ("auto", "unix"):
+            reason, found = self._unix_obstacle(directory)
+            if reason is None and found is not None:
+                return "unix", found
+            if wanted == "unix":
+                self.problems.append(f"local.isolation is unix, but {reason}")
+            elif os.geteuid() == 0:
+                self.notices.append(f"no Unix users are made, since {reason}")
+        python = self._own_python(self.settings.python)
+        if wanted in ("auto", "bwrap"):
+            reason = self._sandbox_obstacle(python)
+            if reason is None:
+                self.notices.append(
+                    "isolation bwrap: each person's programs run in a sandbox, all as "
+                    f"{_user(os.geteuid())}; memory is limited a process"
+                )
+                return "bwrap", python
+            if wanted == "bwrap":
+                self.problems.append(f"local.isolation is bwrap, but {reason}")
+            elif os.geteuid() != 0:
+                self.notices.append(f"people get no sandboxes, since {reason}")
         self.notices.append(
-            "people on this hub are not isolated from each other: "
+            "isolation none: people on this hub are not isolated from each other: "
             f"every server runs as {_user(os.geteuid())}"
         )
-        return False, self._own_python(python)
+        return "none", python
+
+    def _sandbox_obstacle(self, python: Path) -> str | None:
+        if os.geteuid() == 0:
+            return "root's sandbox would still be root's; local.isolation: unix is for root"
+        return sandbox.obstacle(python)
 
     def _unix_obstacle(self, directory: Path) -> tuple[str | None, Path | None]:
         if os.geteuid() != 0:
@@ -211,27 +231,16 @@ class Resolution:
                 "certificate.type (self-signed or existing), or local.allow_insecure: true "
                 "behind a proxy that does TLS"
             )
-        if port < 1024 and os.geteuid() != 0:
-            self.problems.append(f"port {port} is below 1024, which only root may use")
-        elif not self._free_or_ours(port, address):
-            who = system.describe(system.listener(port))
-            other = ports.next_free(port, address)
-            hint = f"; {other} is free: set local.port" if other else ""
-            self.problems.append(f"port {port} is taken by {who}{hint}")
+        if problem := port_problem(port, address, self.previous, "local.port"):
+            self.problems.append(problem)
 
-    def _free_or_ours(self, port: int, address: str = "127.0.0.1") -> bool:
-        if ports.is_free(port, address):
-            return True
-        pid = system.listener(port)
-        return self.previous is not None and owned.has(self.previous.directory, pid)
-
-    def _ports(self) -> dict[str, int]:
+    def _ports(self, *, reserved: bool) -> dict[str, int]:
         kept = self.previous.ports if self.previous else {}
         chosen: dict[str, int] = {}
-        for name in ("hub", "proxy"):
+        for name in ("hub", "proxy", "dask", "dask_api"):
             port = kept.get(name)
-            if port is None or not self._free_or_ours(port):
-                port = ports.pick([*chosen.values(), self.settings.port])
+            if port is None or not _free_or_ours(port, "127.0.0.1", self.previous):
+                port = ports.pick([*chosen.values(), self.settings.port], reserved=reserved)
             chosen[name] = port
         return {**kept, **chosen}
 
@@ -251,6 +260,31 @@ def is_loopback(address: str) -> bool:
         return address == "localhost"
 
 
+def port_problem(port: int, address: str, previous: Machine | None, setting: str) -> str | None:
+    """Why a deployment can't listen on a port, and which it could; None when it can.
+
+    Args:
+        port: the port.
+        address: where it would listen.
+        previous: the deployment as it is now; what it listens on itself is no obstacle.
+        setting: the key of the file that says the port.
+    """
+    if port < 1024 and os.geteuid() != 0:
+        return f"port {port} is below 1024, which only root may use"
+    if _free_or_ours(port, address, previous):
+        return None
+    who = system.describe(system.listener(port))
+    other = ports.next_free(port, address)
+    hint = f"; {other} is free: set {setting}" if other else ""
+    return f"port {port} is taken by {who}{hint}"
+
+
+def _free_or_ours(port: int, address: str, previous: Machine | None) -> bool:
+    if ports.is_free(port, address):
+        return True
+    return previous is not None and owned.has(previous.directory, system.listener(port))
+
+
 def _user(uid: int) -> str:
     import pwd
 
@@ -260,7 +294,7 @@ def _user(uid: int) -> str:
         return f"user {uid}"
 
 
-def _resources(machine: Machine) -> list[str]:
+def shortages(machine: Machine) -> list[str]:
     """What is short on this machine; a deployment that stands already has its share."""
     if machine.environment("user").exists():
         return []
@@ -285,7 +319,7 @@ def resolve(settings: MachineSettings, facts: Path) -> Machine:
     """
     resolution = Resolution(settings, facts)
     machine = resolution.machine()
-    problems = [*resolution.problems, *_resources(machine)]
+    problems = [*resolution.problems, *shortages(machine)]
     if problems:
         raise PreflightError(
             "this machine can't take the deployment:\n"

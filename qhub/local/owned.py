@@ -18,6 +18,8 @@ from qhub.local.files import write_private
 VARIABLE = "QHUB_DEPLOYMENT"
 SERVER_VARIABLE = "QHUB_SERVER"
 """Set for everything that runs inside a person's server: whose it is."""
+CLUSTER_VARIABLE = "QHUB_DASK"
+"""Set beside that one for what runs in a person's Dask cluster: its name."""
 INSTALL_VARIABLE = "QHUB_INSTALL"
 """Set for what makes an environment, which nothing but a destroy may end."""
 
@@ -84,3 +86,10 @@ def servers(machine: Machine) -> Iterator[tuple[str, system.Process]]:
     for process in processes(machine):
         if name := system.environment(process).get(SERVER_VARIABLE):
             yield name, process
+
+
+def clusters(machine: Machine) -> Iterator[system.Process]:
+    """Schedulers and workers of people's Dask clusters."""
+    for process in processes(machine):
+        if CLUSTER_VARIABLE in system.environment(process):
+            yield process

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
 
 from qhub.errors import LocalError
-from qhub.local import accounts, owned, system
+from qhub.hub import shares
+from qhub.local import accounts, owned, sandbox, shared, system
 from qhub.local.facts import Machine
 from qhub.local.hubapi import HubApi
 from qhub.local.settings import HubSettings
@@ -36,7 +38,7 @@ class People:
             self._remove_accounts()
             accounts.apply(machine, settings, self._say)
         accounts.ensure_homes(machine, settings.users, self._gids)
-        accounts.ensure_shared(machine, self._gids)
+        shared.ensure(machine, settings, self._say)
 
     def clean_up(self) -> None:
         """Make the hub forget who was removed, and end what was started in the meantime."""
@@ -73,11 +75,23 @@ class People:
         user = self._settings.users[name]
         if now.uid != (user.uid if self._machine.unix else os.geteuid()):
             return "has another number"
+        if self._machine.isolation == "bwrap":
+            return self._outside(name, pid)
         if not self._machine.unix:
             return None
         ours = {*self._gids.values(), *accounts.our_groups(self._machine).values()}
         lost = (now.groups & ours) - {self._gids[group] for group in user.groups}
         return "left a group" if lost else None
+
+    def _outside(self, name: str, pid: int) -> str | None:
+        """Why a process is not in the sandbox that it is to be in; those inside are not asked."""
+        if system.is_contained(pid):
+            return None
+        settings = self._settings
+        groups = {group: found.model_dump() for group, found in settings.groups.items()}
+        may = shares.open_to(settings.users[name].groups, groups)
+        folders = {self._machine.shared / group: writes for group, writes in may.items()}
+        return sandbox.outdated(system.command(pid), self._machine.shared, folders)
 
     def _processes_of(self, name: str) -> Iterator[system.Process]:
         """All that runs for a person: in their server, and as their Unix user."""
@@ -94,3 +108,5 @@ class People:
             accounts.remove(machine, [], groups)
         accounts.close([machine.homes / name for name in users])
         accounts.close([machine.shared / name for name in groups])
+        for name in users:  # it would be open to whoever is given their number
+            shutil.rmtree(machine.run / name, ignore_errors=True)

@@ -9,11 +9,19 @@ from functools import partial
 from pathlib import Path
 
 from qhub.errors import LocalError
-from qhub.hub import limits
-from qhub.local import jupyterhub, owned, supervisor, system
+from qhub.hub import limits, shared_place
+from qhub.local import accounts, dask_gateway, jupyterhub, kubessh, owned, supervisor, system
 from qhub.local.facts import MARKER, Machine
 
-DATA = ("homes", "shared", "private/jupyterhub.sqlite", "private/cookie_secret")
+DATA = (
+    "homes",
+    "shared",
+    "private/jupyterhub.sqlite",
+    "private/cookie_secret",
+    "private/ssh_host_ed25519_key",
+    "private/ssh_host_ed25519_key.pub",
+    "private/jitsi-secret",
+)
 """What stays with `keep_data`, relative to the deployment's folder."""
 
 
@@ -22,26 +30,33 @@ def remove(facts: Path, keep_data: bool, say: Callable[[str], None]) -> None:
 
     Args:
         facts: the facts of the deployment; removed last, so that a cut-off run can go on.
-        keep_data: leave homes, shared folders and the hub's database.
+        keep_data: leave homes, shared folders, the hub's database and the SSH host key.
         say: takes lines of progress.
     """
     machine = owned.claim(facts)
     if machine is None:
         facts.unlink(missing_ok=True)
         return
-    if owned.is_ours(machine):
-        jupyterhub.remove(machine, say)
-        supervisor.stop(machine)
-        system.end(partial(owned.processes, machine))
-        limits.remove_all(str(machine.directory))
-        _remove_sockets(machine)
-        say(f"removing {machine.directory}" + (", data stays" if keep_data else ""))
-        _remove_files(machine, keep_data)
-    elif machine.directory.exists() and any(machine.directory.iterdir()):
+    ours = owned.is_ours(machine)
+    if not ours and machine.directory.exists() and any(machine.directory.iterdir()):
         raise LocalError(
             f"{machine.directory} isn't marked as this deployment's, so it is left alone",
             f"Remove it by hand if it is, then {facts}.",
         )
+    if ours:
+        dask_gateway.remove(machine, say)  # first: it would start people's workers again
+        kubessh.remove(machine, say)
+        jupyterhub.remove(machine, say)
+    # Also where somebody removed the folder: what runs has lost it, and goes on all the same.
+    supervisor.stop(machine)
+    system.end(partial(owned.processes, machine))
+    accounts.remove_all(machine)
+    limits.remove_all(str(machine.directory))
+    shared_place.release(str(machine.directory))
+    _remove_sockets(machine)
+    if ours:
+        say(f"removing {machine.directory}" + (", data stays" if keep_data else ""))
+        _remove_files(machine, keep_data)
     facts.unlink(missing_ok=True)
 
 
@@ -83,4 +98,5 @@ def _remove_if_empty(folder: Path) -> None:
     from qhub.local.machine import SERVER_DATA
 
     if folder == SERVER_DATA and folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
+        with contextlib.suppress(OSError):  # a file system of its own may be mounted there
+            folder.rmdir()

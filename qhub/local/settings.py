@@ -1,8 +1,9 @@
 """What the local target is told: the inputs of its Terraform modules, typed.
 
 `MachineSettings` is the `terraform.tfvars.json` of 02-infrastructure, `HubSettings` that of
-05-jupyterhub, `EnvironmentsSettings` that of 07-conda-store. Times are minutes, memory is bytes,
-processors are cores.
+05-jupyterhub, `DaskGatewaySettings` that of 06-dask-gateway, `EnvironmentsSettings` that of
+07-conda-store, `SshSettings` that of 08-kubessh, `JitsiSettings` that of 09-jitsi. Times are
+minutes, memory is bytes, processors are cores.
 """
 
 from __future__ import annotations
@@ -33,8 +34,10 @@ class MachineSettings(_Settings):
     project_name: str = Field(description="names the folder and the hub")
     namespace: str | None = Field(None, description="tells deployments of one project apart")
     directory: Path | None = Field(None, description="folder of everything; null: chosen")
-    isolation: Literal["auto", "unix", "none"] = Field(
-        "auto", description="unix: each person a Unix user; none: all run as who deploys"
+    isolation: Literal["auto", "unix", "bwrap", "none"] = Field(
+        "auto",
+        description="unix: each person a Unix user; else all run as who deploys, bwrap: each in "
+        "a sandbox",
     )
     python: Path | None = Field(None, description="interpreter of the services; null: chosen")
     address: str = Field("127.0.0.1", description="address to listen on")
@@ -79,6 +82,9 @@ class Group(_Settings):
     """People who share a folder."""
 
     gid: int = Field(ge=1, lt=2**31)
+    access: Literal["read-write", "read-only", "public-read"] = Field(
+        "read-write", description="who reads and writes their folder, see `qhub.hub.shares`"
+    )
 
 
 class Profile(_Settings):
@@ -145,6 +151,7 @@ class HubSettings(_Settings):
     theme: Theme = Field(default_factory=Theme)
     idle_culler: IdleCuller = Field(default_factory=lambda: IdleCuller())
     authentication: Authentication = Field(default_factory=lambda: Authentication())
+    monitoring: bool = Field(False, description="whether Prometheus may read metrics")
 
 
 class EnvironmentSettings(_Settings):
@@ -160,3 +167,61 @@ class EnvironmentsSettings(_Settings):
     """The environments of a deployment, by name."""
 
     environments: dict[str, EnvironmentSettings]
+    max_workers: int = Field(2, ge=1, description="how many are built at a time")
+
+
+class Person(_Settings):
+    """Somebody's numbers and groups."""
+
+    uid: int = Field(ge=1, lt=2**31)
+    primary_group: str
+    groups: list[str] = Field(description="all groups, the primary one among them")
+
+
+class Worker(_Settings):
+    """A size of Dask worker to choose from; null users and groups: for everybody."""
+
+    display_name: str
+    users: list[str] | None = None
+    groups: list[str] | None = None
+    cpu_limit: float = Field(gt=0, description="cores")
+    cpu_guarantee: float | None = Field(None, gt=0, description="cores")
+    mem_limit: int = Field(gt=0, description="bytes")
+    mem_guarantee: int | None = Field(None, gt=0, description="bytes")
+    threads: int = Field(1, ge=1)
+
+
+class DaskGatewaySettings(_Settings):
+    """Who may start Dask clusters, of which workers, and when idle ones end."""
+
+    users: dict[str, Person]
+    groups: dict[str, Group]
+    workers: list[Worker]
+    idle_timeout: float = Field(30, ge=0, description="minutes without work; 0: never")
+    cluster_max_workers: int | None = Field(
+        None, ge=1, description="of a cluster; null: as many as the machine has memory for"
+    )
+    max_clusters_per_user: int = Field(5, ge=1, description="how many run at a time")
+    monitoring: bool = Field(False, description="whether Prometheus may read metrics")
+
+
+class SshUser(Person):
+    """Who may log in over SSH, and as whom."""
+
+    ssh_keys: list[str] = Field(default_factory=list, description="public keys, as OpenSSH's")
+
+
+class SshSettings(_Settings):
+    """Who may log in over SSH, and where."""
+
+    port: int = Field(8022, ge=1, le=65535, description="port to listen on")
+    users: dict[str, SshUser]
+    groups: dict[str, Group]
+
+
+class JitsiSettings(_Settings):
+    """Whose rooms are where."""
+
+    project_name: str = Field(description="begins the names of rooms")
+    server: str = Field(description="address of the Jitsi server")
+    users: dict[str, Person]

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from qhub.errors import MissingSecret
 from qhub.local import (
     accounts,
     credentials,
+    dask_gateway,
     effective,
     environment,
     jupyterhub,
+    kubessh,
     owned,
     ports,
     supervisor,
+    tools,
+    usage,
 )
 from qhub.local.facts import Machine
 from qhub.local.hubapi import HubApi
@@ -23,16 +28,23 @@ from qhub.local.settings import FromEnvironment, FromFile, HubSettings, MachineS
 MACHINE = "terraform_data.machine"
 SUPERVISOR = "terraform_data.supervisor"
 JUPYTERHUB = "terraform_data.jupyterhub"
+DASK_GATEWAY = "terraform_data.dask_gateway"
+KUBESSH = "terraform_data.kubessh"
 
 
 @dataclass(frozen=True)
 class Process:
-    """A program under the supervisor; `state` is one of supervisor's, in lower case."""
+    """A program under the supervisor, or all that runs for a person: `server-NAME`.
+
+    `state` is one of supervisor's, in lower case.
+    """
 
     name: str
     state: str
     pid: int | None
     uptime_seconds: float
+    memory_bytes: int | None = None
+    cpu_seconds: float | None = None
 
 
 def processes(machine: Machine) -> list[Process]:
@@ -48,21 +60,47 @@ def processes(machine: Machine) -> list[Process]:
     ]
 
 
+def everything(machine: Machine) -> list[Process]:
+    """The programs and what runs for people, with what each takes."""
+    programs, people = usage.measure(machine)
+    found = []
+    for process in processes(machine):
+        taken = programs.get(process.pid or 0)
+        if taken:
+            process = replace(
+                process, memory_bytes=taken.memory_bytes, cpu_seconds=taken.cpu_seconds
+            )
+        found.append(process)
+    now = time.time()
+    return found + [
+        Process(
+            name=f"server-{name}",
+            state="running",
+            pid=taken.pid,
+            uptime_seconds=max(0.0, now - taken.started),
+            memory_bytes=taken.memory_bytes,
+            cpu_seconds=taken.cpu_seconds,
+        )
+        for name, taken in sorted(people.items())
+    ]
+
+
 def online(machine: Machine) -> list[str]:
     """People whose server runs; empty when the hub doesn't answer."""
     try:
-        return sorted(user["name"] for user in HubApi(machine).users() if user.get("server"))
+        return HubApi(machine).online()
     except (OSError, ValueError):
         return []
 
 
 def logs(machine: Machine) -> dict[str, Path]:
-    """The logs there are: programs, environments and, as `server-NAME`, people's servers."""
-    built = sorted((machine.logs / "environments").glob("*.log"))
+    """The logs there are: programs', `environment-NAME`'s and people's: `server-`, `dask-NAME`."""
     found = {path.stem: path for path in sorted(machine.logs.glob("*.log"))}
-    servers = sorted((machine.logs / "servers").glob("*.log"))
-    found |= {f"environment-{path.stem}": path for path in built}
-    return found | {f"server-{path.stem}": path for path in servers}
+    kinds = {"environment": "environments", "server": "servers", "dask": "dask"}
+    for kind, folder in kinds.items():
+        for path in sorted((machine.logs / folder).glob("*.log")):
+            found[f"{kind}-{path.stem}"] = path
+    return found
 
 
 def drift_machine(machine: Machine, settings: MachineSettings | None = None) -> dict[str, str]:
@@ -100,9 +138,31 @@ def drift_jupyterhub(machine: Machine, settings: HubSettings | None = None) -> d
     reason = (
         _stopped(machine)
         or _edited(machine)
+        or tools.broken(machine)
         or (settings and (_accounts(machine, settings) or _secrets(machine, settings)))
     )
     return {JUPYTERHUB: reason} if reason else {}
+
+
+def drift_dask_gateway(machine: Machine) -> dict[str, str]:
+    """The resource of 06-dask-gateway where it must be made again, with the reason."""
+    reason = _program(machine, dask_gateway.PROGRAM, dask_gateway.read_by(machine))
+    return {DASK_GATEWAY: reason} if reason else {}
+
+
+def drift_kubessh(machine: Machine) -> dict[str, str]:
+    """The resource of 08-kubessh where it must be made again, with the reason."""
+    reason = kubessh.edited(machine) or _program(machine, kubessh.PROGRAM, kubessh.read_by(machine))
+    return {KUBESSH: reason} if reason else {}
+
+
+def _program(machine: Machine, name: str, files: list[Path]) -> str | None:
+    """Why a program is not as it was applied."""
+    states = {process.name: process.state for process in processes(machine)}
+    state = states.get(name, "not there")
+    if state not in ("running", "starting"):
+        return f"{name} is {state}"
+    return _outdated(machine, name, files)
 
 
 def _stopped(machine: Machine) -> str | None:
@@ -118,14 +178,20 @@ def _stopped(machine: Machine) -> str | None:
 def _edited(machine: Machine) -> str | None:
     """Whether a file that the programs read is no longer what they were started with."""
     for name, files in jupyterhub.read_by(machine).items():
-        try:
-            program = (machine.supervisor / "conf.d" / f"{name}.ini").read_text(encoding="utf-8")
-        except OSError:
-            return f"the description of {name} is gone"
-        if f'QHUB_REVISION="{jupyterhub.digest(files)}"' not in program:
-            return f"the files of {name} were changed"
-        if str(machine.environment("hub")) not in program:
-            return f"{name} runs from an older environment"
+        if reason := _outdated(machine, name, files):
+            return reason
+    return None
+
+
+def _outdated(machine: Machine, name: str, files: list[Path]) -> str | None:
+    try:
+        program = (machine.supervisor / "conf.d" / f"{name}.ini").read_text(encoding="utf-8")
+    except OSError:
+        return f"the description of {name} is gone"
+    if f'QHUB_REVISION="{jupyterhub.digest(files)}"' not in program:
+        return f"the files of {name} were changed"
+    if str(machine.environment("hub")) not in program:
+        return f"{name} runs from an older environment"
     return None
 
 

@@ -7,6 +7,7 @@ whose description or `revision` changed is started anew, all others are left alo
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import http.client
 import os
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from qhub.errors import LocalError
+from qhub.hub import logs
 from qhub.local import owned, system
 from qhub.local.facts import Machine
 from qhub.local.files import ensure_folder, write_private
@@ -70,8 +72,8 @@ class Program:
                 "startretries=20",
                 f"stopwaitsecs={self.stop_seconds}",
                 f"stdout_logfile={_escaped(str(log))}",
-                "stdout_logfile_maxbytes=10MB",
-                "stdout_logfile_backups=3",
+                f"stdout_logfile_maxbytes={logs.SIZE}",
+                f"stdout_logfile_backups={logs.BACKUPS}",
                 "redirect_stderr=true",
                 "",
             )
@@ -153,8 +155,8 @@ def _configuration(machine: Machine) -> str:
             "chmod=0600",
             "[supervisord]",
             f"logfile={_escaped(str(machine.logs / 'supervisor.log'))}",
-            "logfile_maxbytes=5MB",
-            "logfile_backups=2",
+            f"logfile_maxbytes={logs.SIZE}",
+            f"logfile_backups={logs.BACKUPS}",
             f"pidfile={_escaped(str(folder / 'supervisord.pid'))}",
             f"childlogdir={_escaped(str(machine.logs))}",
             f"identifier={_wanted_identity(machine)}",
@@ -270,13 +272,42 @@ def update(machine: Machine) -> None:
         LocalError: the supervisor doesn't answer, or not as it should.
     """
     try:
-        with _remote(machine) as remote:
+        with _alone(machine), _remote(machine) as remote:
             _update(remote)
     except _SILENT as error:
         raise LocalError(
             f"the supervisor did not take its new configuration: {error}",
             f"Log: {machine.logs / 'supervisor.log'}",
         ) from error
+
+
+def pause(machine: Machine, spared: Sequence[str] = ()) -> None:
+    """Stop programs, but for the spared ones, until the next `update`.
+
+    Raises:
+        LocalError: the supervisor doesn't answer, or a program doesn't end.
+    """
+    try:
+        with _alone(machine), _remote(machine) as remote:
+            names = _alive(remote) - {*spared}
+            for name in names:
+                remote.stopProcessGroup(name, False)
+            deadline = time.monotonic() + STOP_SECONDS
+            while left := names & _alive(remote):
+                if time.monotonic() > deadline:
+                    raise LocalError(f"{', '.join(sorted(left))} can't be stopped")
+                time.sleep(TICK_SECONDS)
+    except _SILENT as error:
+        raise LocalError(f"the supervisor doesn't answer: {error}") from error
+
+
+@contextlib.contextmanager
+def _alone(machine: Machine) -> Iterator[None]:
+    """Stages are applied side by side; supervisor tells each of what the other one changes."""
+    path = machine.supervisor / "update.lock"
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600)) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _update(remote: Any) -> None:

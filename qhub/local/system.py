@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from psutil import Process as Process
@@ -76,6 +76,24 @@ def identity_of(pid: int) -> Identity | None:
     return Identity(uid, frozenset(groups))
 
 
+def command(pid: int) -> list[str]:
+    """What a process was started as; empty when it is gone."""
+    import psutil
+
+    try:
+        return list(psutil.Process(pid).cmdline())
+    except psutil.Error:
+        return []
+
+
+def is_contained(pid: int) -> bool:
+    """Whether a process sees only processes of a namespace of its own."""
+    try:
+        return Path(f"/proc/{pid}/ns/pid").readlink() != Path("/proc/self/ns/pid").readlink()
+    except OSError:  # it is gone
+        return True
+
+
 def of_user(uid: int) -> Iterator[Process]:
     """Every process of a Unix user."""
     import psutil
@@ -109,6 +127,28 @@ def describe(pid: int | None) -> str:
         return f"{process.name()} (process {pid} of {process.username()})"
     except psutil.Error:
         return f"process {pid}"
+
+
+class Measured(NamedTuple):
+    """What a process takes; `started` is seconds since 1970, `group` its process group."""
+
+    group: int
+    started: float
+    memory_bytes: int
+    cpu_seconds: float
+
+
+def measured(process: Process) -> Measured | None:
+    """What a process takes now; None when it is gone."""
+    import psutil
+
+    try:
+        with process.oneshot():
+            times, memory = process.cpu_times(), process.memory_info()
+            started = process.create_time()
+        return Measured(os.getpgid(process.pid), started, memory.rss, times.user + times.system)
+    except (psutil.Error, OSError):
+        return None
 
 
 def listener(port: int) -> int | None:

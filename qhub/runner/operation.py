@@ -12,7 +12,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from qhub.errors import Interrupted, QhubError, StageError
+from qhub import stages as platform
+from qhub.backup.source import Source
+from qhub.errors import Interrupted, QhubError, StageError, UsageError
 from qhub.runner.folder import Folder, is_own_state
 from qhub.runner.log import RunLog
 from qhub.runner.progress import Progress, Report, Status
@@ -109,6 +111,20 @@ class Deployment:
         module = self.module(stage.name, applied, {})
         module.init()
         return self.read_outputs(stage, module)
+
+    def data(self) -> Source:
+        """What people made with the deployment; needs no config, as it goes by what was applied.
+
+        Raises:
+            UsageError: Nothing is deployed that people could work with.
+        """
+        applied = self.folder.applied_stages()
+        for stage in platform.STAGES:
+            outputs = self.applied_outputs(stage) if stage.name in applied else None
+            source = None if outputs is None else stage.data(outputs)
+            if source is not None:
+                return source
+        raise UsageError(f"nothing is deployed from {self.folder.root}", hint="qhub deploy")
 
     def read_outputs(self, stage: AnyStage, module: Module) -> BaseModel | None:
         """The stage's outputs from its state; None where it has none that are whole."""

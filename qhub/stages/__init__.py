@@ -12,13 +12,19 @@ from qhub.config import Config
 from qhub.errors import UsageError
 from qhub.stages.base import Stage
 from qhub.stages.conda_store import LocalCondaStore
+from qhub.stages.dask_gateway import LocalDaskGateway
 from qhub.stages.infrastructure import LocalInfrastructure
+from qhub.stages.jitsi import LocalJitsi
 from qhub.stages.jupyterhub import LocalJupyterHub
+from qhub.stages.kubessh import LocalKubeSsh
 
 STAGES: tuple[Stage[Any, Any], ...] = (
     LocalInfrastructure(),
     LocalJupyterHub(),
+    LocalDaskGateway(),
     LocalCondaStore(),
+    LocalKubeSsh(),
+    LocalJitsi(),
 )
 
 

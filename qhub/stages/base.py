@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel
 
+from qhub.backup.source import Source
 from qhub.config import Config
 
 InputsT = TypeVar("InputsT", bound=BaseModel)
@@ -32,12 +33,14 @@ class Address:
 
 @dataclass(frozen=True)
 class Process:
-    """Something that runs for a deployment: a program, later a pod."""
+    """Something that runs for a deployment: a program, a person's server, later a pod."""
 
     name: str
     state: str
     pid: int | None = None
     uptime_seconds: float | None = None
+    memory_bytes: int | None = None
+    cpu_seconds: float | None = None
 
 
 class Stage(ABC, Generic[InputsT, OutputsT]):
@@ -120,6 +123,11 @@ class Stage(ABC, Generic[InputsT, OutputsT]):
         """Users with a running server."""
         del outputs
         return []
+
+    def data(self, outputs: OutputsT) -> Source | None:
+        """What people made with the stage, for backups."""
+        del outputs
+        return None
 
     def logs(self, outputs: OutputsT) -> dict[str, Path]:
         """Log files by the name that `qhub logs` takes."""

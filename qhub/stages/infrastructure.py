@@ -34,7 +34,7 @@ class LocalOutputs(BaseModel):
 
     facts: str = Field(description="File that says what was made of this machine.")
     directory: str = Field(description="Folder that holds everything the deployment made.")
-    isolation: str = Field(description="unix: users are Unix accounts; none: all run as one.")
+    isolation: str = Field(description="unix: users are Unix accounts; bwrap: sandboxes; none.")
     url: str = Field(description="Where the hub is opened.")
     environments: dict[str, str] = Field(
         description="SHA-256 of the pinned requirements of each service environment."

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 import qhub.hub
+from qhub.backup.source import Source
 from qhub.config import Config, SecretRef
 from qhub.config.profiles import JupyterLabProfile
 from qhub.errors import PreflightError, StageError
 from qhub.local.facts import Machine
-from qhub.local.settings import HubSettings
+from qhub.local.settings import HubSettings, Person
 from qhub.stages.base import Address, Process, Stage
 from qhub.stages.infrastructure import FACTS, GONE, LocalInfrastructure
 
@@ -24,15 +26,24 @@ def hub_settings(config: Config) -> HubSettings:
         {
             "project_name": config.project_name,
             "users": {name: _user(config, name) for name in config.security.users},
-            "groups": {name: {"gid": group.gid} for name, group in config.security.groups.items()},
+            "groups": {name: group.model_dump() for name, group in config.security.groups.items()},
             "profiles": [_profile(profile) for profile in config.profiles.jupyterlab],
             "theme": config.theme.jupyterhub.model_dump(mode="json"),
             "idle_culler": config.jupyterlab.idle_culler.model_dump(mode="json"),
             "authentication": config.security.authentication.model_dump(
                 mode="json", exclude_none=True
             ),
+            "monitoring": config.monitoring.enabled,
         }
     )
+
+
+def people(config: Config) -> dict[str, Person]:
+    """Everybody's numbers and groups."""
+    return {
+        name: Person(uid=user.uid, primary_group=user.primary_group, groups=user.groups)
+        for name, user in config.security.users.items()
+    }
 
 
 def _user(config: Config, name: str) -> dict[str, Any]:
@@ -134,8 +145,7 @@ class LocalJupyterHub(Stage[HubSettings, LocalOutputs]):
         from qhub.local import status
 
         machine = Machine.load(Path(outputs.facts))
-        running = status.processes(machine) if machine else []
-        return [Process(p.name, p.state, p.pid, p.uptime_seconds) for p in running]
+        return [Process(**asdict(p)) for p in status.everything(machine)] if machine else []
 
     def users_online(self, outputs: LocalOutputs) -> list[str]:
         from qhub.local import status
@@ -143,11 +153,23 @@ class LocalJupyterHub(Stage[HubSettings, LocalOutputs]):
         machine = Machine.load(Path(outputs.facts))
         return status.online(machine) if machine else []
 
+    def data(self, outputs: LocalOutputs) -> Source | None:
+        from qhub.local.data import LocalData
+
+        machine = Machine.load(Path(outputs.facts))
+        return LocalData(machine) if machine else None
+
     def logs(self, outputs: LocalOutputs) -> dict[str, Path]:
         from qhub.local import status
 
         machine = Machine.load(Path(outputs.facts))
         return status.logs(machine) if machine else {}
+
+    def notices(self, outputs: LocalOutputs) -> list[str]:
+        from qhub.local import monitoring
+
+        machine = Machine.load(Path(outputs.facts))
+        return monitoring.notices(machine) if machine else []
 
     def addresses(self, outputs: LocalOutputs) -> list[Address]:
         return [Address("JupyterHub", outputs.url)]

@@ -20,10 +20,16 @@ SUBPROTOCOL = "v1.kernel.websocket.jupyter.org"
 
 
 class Person:
-    """One browser session; `status` and `url` are those of the last page."""
+    """One browser session; `status` and `url` are those of the last page.
 
-    def __init__(self, hub: str) -> None:
+    Args:
+        hub: address of the hub.
+        patience: seconds to wait for any one answer.
+    """
+
+    def __init__(self, hub: str, patience: float = 60) -> None:
         self.hub = hub.rstrip("/")
+        self.patience = patience
         self.jar = http.cookiejar.CookieJar()
         self.context = ssl._create_unverified_context()  # noqa: S323
         self.opener = urllib.request.build_opener(
@@ -43,7 +49,7 @@ class Person:
         url = path if path.startswith("http") else self.hub + path
         request = urllib.request.Request(url, data, headers or {}, method=method)
         try:
-            with self.opener.open(request, timeout=60) as response:
+            with self.opener.open(request, timeout=self.patience) as response:
                 self.status, self.url = response.status, response.url
                 return response.read().decode(errors="replace")
         except urllib.error.HTTPError as error:
@@ -78,7 +84,7 @@ class Person:
         text = self.request(f"/hub/api{path}", data, method, headers)
         return json.loads(text) if text else None
 
-    def start(self, profile: str | None = None, seconds: float = 60) -> float:
+    def start(self, profile: str | None = None, seconds: float = 60, pause: float = 0.05) -> float:
         """Start the person's server, wait until it is ready; returns how long that took."""
         started = time.monotonic()
         body = {"profile": profile} if profile else {}
@@ -90,7 +96,7 @@ class Person:
             if user["servers"].get("", {}).get("ready"):
                 return time.monotonic() - started
             assert user["servers"], "the server did not start"
-            time.sleep(0.05)
+            time.sleep(pause)
         raise AssertionError("the server is not ready")
 
     def stop(self) -> None:
@@ -105,10 +111,10 @@ class Person:
         self.request(f"/user/{self.name}/lab")
         assert self.status == 200, (self.status, self.url)
 
-    def server_api(self, method: str, path: str, body: Any = None) -> Any:
+    def server_api(self, method: str, path: str, body: Any = None, api: str = "/api") -> Any:
         headers = {"X-XSRFToken": self.cookie("_xsrf", f"/user/{self.name}")}
         data = None if body is None else json.dumps(body).encode()
-        text = self.request(f"/user/{self.name}/api{path}", data, method, headers)
+        text = self.request(f"/user/{self.name}{api}{path}", data, method, headers)
         return json.loads(text) if text and text[0] in "[{" else text
 
     def kernel(self) -> Kernel:
@@ -137,7 +143,7 @@ class Kernel:
             cookie=request.get_header("Cookie"),
             subprotocols=[SUBPROTOCOL],
             origin=person.hub,
-            timeout=40,
+            timeout=self.person.patience,
             sslopt={"cert_reqs": ssl.CERT_NONE, "check_hostname": False},
         )
         assert self.socket.subprotocol == SUBPROTOCOL
@@ -185,6 +191,19 @@ class Kernel:
             elif kind == "status" and content["execution_state"] == "idle":
                 return said
         raise AssertionError(f"no answer to {code!r}; so far: {said!r}")
+
+    def last_words(self, code: str, seconds: float = 60) -> str:
+        """Run code that ends the kernel; returns what was said about it until it is restarted."""
+        asked, said = self.send(code), ""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            channel, header, parent, content = _unpack(self.socket.recv())
+            if channel == "iopub" and header["msg_type"] == "stream":
+                assert parent.get("msg_id") == asked, "it is not shown in the cell"
+                said += content["text"]
+            elif content.get("execution_state") == "restarting":
+                return said
+        raise AssertionError("the kernel goes on")
 
 
 def _pack(parts: list[bytes]) -> bytes:

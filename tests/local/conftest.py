@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Page, sync_playwright
 
 from qhub.local import interpreter
+from tests.local import chromium
 from tests.local.deployment import (
     Deployment,
     Runner,
@@ -21,6 +24,7 @@ from tests.local.deployment import (
     restoring,
     runner_as_ordinary_user,
 )
+from tests.local.ssh import SshDeployment
 
 ORDINARY_USER = f"qhub-tests-{os.getpid()}"
 ROOT = os.geteuid() == 0
@@ -68,7 +72,7 @@ def runner(place: Path) -> Iterator[Runner]:
 @pytest.fixture(scope="session")
 def none_hub(runner: Runner, place: Path) -> Iterator[Deployment]:
     """A hub on which all servers run as who deployed."""
-    deployment = new_deployment(runner, place / "none")
+    deployment = new_deployment(runner, place / "none", isolation="none")
     yield from _standing(deployment)
 
 
@@ -103,6 +107,25 @@ def any_hub(request: pytest.FixtureRequest) -> Deployment:
     return deployment
 
 
+@pytest.fixture(scope="session", params=["none", "unix"])
+def ssh(request: pytest.FixtureRequest, place: Path) -> Iterator[SshDeployment]:
+    """A hub with SSH in either mode, and with people whom no other has."""
+    mode = request.param
+    if not shutil.which("ssh"):
+        pytest.skip("needs the OpenSSH client")
+    if mode == "unix" and not ROOT:
+        pytest.skip("Unix users need root")
+    who: Runner = request.getfixturevalue("runner") if mode == "none" else own_runner()
+    base = new_deployment(who, place / f"ssh-{mode}", isolation=mode, project_name="qsshproject")
+    deployment = SshDeployment(base.runner, base.folder, base.machine_settings)
+    try:
+        deployment.up()
+        deployment.ssh_up()
+        yield deployment
+    finally:
+        deployment.down()
+
+
 @pytest.fixture(autouse=True)
 def _servers_end_with_their_test(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
@@ -128,3 +151,14 @@ def changing_none(none_hub: Deployment) -> Iterator[Deployment]:
 def changing_unix(unix_hub: Deployment) -> Iterator[Deployment]:
     """The hub with Unix users, for tests that change its settings."""
     yield from restoring(unix_hub)
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    """A tab of a browser of its own."""
+    if not chromium.PATH:
+        pytest.skip("there is no chromium on this machine")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium.PATH, args=chromium.FLAGS)
+        yield browser.new_page(viewport={"width": 1280, "height": 800})
+        browser.close()

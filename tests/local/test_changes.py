@@ -116,6 +116,9 @@ def test_another_port_and_tls_move_only_the_proxy(changing_none: Deployment) -> 
     alice = hub.person("alice")
     alice.enter()
     assert alice.run("1 + 1") == "2"
+    assert {"qhub-browser", "jupyterhub-hub-login", "jupyterhub-user-alice"} <= {
+        cookie.name for cookie in alice.jar if cookie.secure
+    }
     assert hub.server_pid("alice") == server
     certificate = (hub.machine.private / "tls" / "certificate.pem").read_bytes()
     _apply_all(hub)
@@ -130,6 +133,15 @@ def test_drift_is_told(none_hub: Deployment) -> None:
     settings.write_bytes(kept.replace(b"Small", b"Tiny "))
     assert "changed" in status.drift_jupyterhub(hub.machine)["terraform_data.jupyterhub"]
     settings.write_bytes(kept)
+    program = hub.machine.directory / "bin" / "qhub-env"
+    program.unlink()
+    assert "bin/" in status.drift_jupyterhub(hub.machine)["terraform_data.jupyterhub"]
+    hub.hub_up()
+    assert status.drift_jupyterhub(hub.machine) == {}
+    program.chmod(0o600)
+    assert "bin/" in status.drift_jupyterhub(hub.machine)["terraform_data.jupyterhub"]
+    hub.hub_up()
+    assert status.drift_jupyterhub(hub.machine) == {}
     marker = hub.machine.environment("user") / ".complete"
     text = marker.read_text()
     marker.unlink()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,8 +20,9 @@ import pytest
 
 from qhub.local import owned, status
 from qhub.local.facts import Machine
-from tests.local.browser import Person
+from tests.local.browser import Kernel, Person
 from tests.local.deployment import free_port, hashed, wait_until
+from tests.local.test_files import BESIDE, problems
 
 QHUB = [sys.executable, "-m", "qhub"]
 
@@ -43,7 +46,12 @@ class Folder:
 
     def qhub(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            [*QHUB, *arguments], cwd=self.path, capture_output=True, text=True, timeout=300
+            [*QHUB, *arguments],
+            cwd=self.path,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            umask=0,  # nothing may depend on a careful shell
         )
         assert done.returncode == code, done.stdout + done.stderr
         assert "Traceback" not in done.stderr
@@ -119,7 +127,70 @@ def test_login_with_the_password_of_init(folder: Folder) -> None:
     ada = folder.working("cliada", folder.password)
     assert ada.run("1 + 1") == "2"
     assert folder.status()["users_online"] == ["cliada"]
+    model = ada.server_api("POST", "/kernels", {"name": "dask"})
+    with Kernel(ada, model["id"]) as kernel:
+        code = "import dask.dataframe, dask_gateway, matplotlib.pyplot, pandas; 1 + 1"
+        assert kernel.run(code, 120) == "2"
     assert not Person(folder.machine.url).login("cliada", "wrong")
+
+
+def test_what_lies_beside_the_file_is_closed(folder: Folder) -> None:
+    assert problems(folder.path, BESIDE, os.geteuid(), {}) == []
+
+
+@pytest.mark.skipif(not shutil.which("ssh"), reason="needs the OpenSSH client")
+def test_ssh_comes_and_goes_with_the_file(folder: Folder, tmp_path: Path) -> None:
+    key, port, before = tmp_path / "key", free_port(), folder.config.read_text()
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    public = key.with_suffix(".pub").read_text().strip()
+    assert "not enabled" in folder.qhub("ssh-config", code=2).stderr
+    folder.change("    cliada:\n", f"    cliada:\n      ssh_keys: ['{public}']\n")
+    folder.config.write_text(
+        f"{folder.config.read_text()}\nkubessh: {{enabled: true, port: {port}}}\n"
+    )
+    assert "not deployed" in folder.qhub("ssh-config", code=2).stderr
+    assert folder.deploy()["addresses"]["SSH"] == f"ssh -p {port} NAME@127.0.0.1"
+    (tmp_path / "config").write_text(folder.qhub("ssh-config", "--user", "cliada").stdout)
+    (tmp_path / "known").write_text(folder.qhub("ssh-config", "--known-hosts").stdout)
+    flags = ("-F", tmp_path / "config", "-i", key, "-o", "StrictHostKeyChecking=yes")
+    trust = ("-o", f"UserKnownHostsFile={tmp_path / 'known'}", "-o", "BatchMode=yes")
+    said = subprocess.check_output(
+        ["ssh", *flags, *trust, folder.machine.project_name, "echo $USER"], text=True
+    )
+    assert said.strip().endswith("cliada")
+    assert folder.status()["is_well"]
+    assert not folder.deploy()["changed"]
+    folder.config.write_text(before)
+    folder.deploy()
+    assert "ssh" not in folder.pids()
+
+
+def test_status_tells_what_programs_and_people_take(folder: Folder) -> None:
+    folder.working("cliada", folder.password)
+    found = {process["name"]: process for process in folder.status()["processes"]}
+    for name in ("hub", "proxy", "server-cliada"):
+        assert found[name]["state"] == "running"
+        assert found[name]["pid"]
+        assert 10_000_000 < found[name]["memory_bytes"] < 10_000_000_000
+        assert found[name]["cpu_seconds"] > 0
+        assert found[name]["uptime_seconds"] < 3600
+
+
+def test_what_is_collected_for_support_holds_no_secret(folder: Folder) -> None:
+    archive = folder.path / "support.tar.gz"
+    folder.qhub("support", "--archive", str(archive))
+    with tarfile.open(archive) as content:
+        texts = [content.extractfile(entry) for entry in content.getmembers()]
+        told = "".join(text.read().decode() for text in texts if text)
+    private = folder.machine.private
+    kept = [*private.glob("token-*"), private / "cookie_secret"]
+    settings = json.loads((private / "settings.json").read_text())
+    secrets = [path.read_text().strip() for path in kept]
+    secrets += [user["password_hash"] for user in settings["users"].values()]
+    assert len(secrets) > 5
+    assert not [secret for secret in secrets if secret in told]
+    assert "JupyterHub is now running" in told
+    assert "jupyterhub==5" in told
 
 
 def test_a_second_deploy_changes_nothing(folder: Folder) -> None:

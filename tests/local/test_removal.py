@@ -180,3 +180,16 @@ def test_what_lost_its_folder_can_still_be_removed(runner: Runner, place: Path) 
     assert f"qhub-local machine remove --facts {kept}" in said
     assert runner.run("machine", "remove", "--facts", kept).returncode == 0
     assert not directory.exists() or not list(directory.iterdir())
+
+
+def test_what_runs_ends_though_somebody_removed_its_folder(runner: Runner, place: Path) -> None:
+    mine = new_deployment(runner, place / "emptied")
+    assert mine.apply_machine().returncode == 0
+    mine.install()
+    mine.succeed("supervisor", "apply")
+    machine = mine.machine
+    assert list(owned.processes(machine))
+    shutil.rmtree(machine.directory)
+    mine.succeed("machine", "remove")
+    assert not list(owned.processes(machine))
+    assert not mine.facts.exists()

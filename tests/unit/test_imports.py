@@ -14,11 +14,12 @@ import qhub
 
 ROOT = Path(qhub.__file__).parent
 BELOW = {
-    "cli": {"cli", "runner", "stages", "config", "local", "terraform", "errors", "qhub"},
-    "runner": {"runner", "stages", "config", "terraform", "errors", "qhub"},
-    "stages": {"stages", "config", "local", "hub", "errors", "qhub"},
+    "cli": {"cli", "runner", "stages", "config", "local", "terraform", "backup", "errors", "qhub"},
+    "runner": {"runner", "backup", "stages", "config", "terraform", "errors", "qhub"},
+    "stages": {"stages", "config", "local", "backup", "hub", "errors", "qhub"},
     "config": {"config", "errors"},
-    "local": {"local", "hub", "errors"},
+    "local": {"local", "hub", "backup", "errors"},
+    "backup": {"backup", "errors", "qhub"},
     "terraform": {"terraform", "errors"},
     "hub": {"hub"},
     "errors": set(),
@@ -32,6 +33,7 @@ ONE_DOOR = {
     "rich": "cli/",
     "xmlrpc": "local/",
     "rattler": "local/conda",
+    "backports": "backup/archive",
 }
 
 

@@ -19,6 +19,7 @@ RULES: list[Callable[[Look], Iterator[Finding]]] = [
     deployment.dns,
     deployment.terraform_state,
     deployment.local_address,
+    deployment.local_ports,
     deployment.zones,
     deployment.node_groups,
     people.ids,

@@ -133,6 +133,17 @@ def local_address(look: Look) -> Iterator[Finding]:
         )
 
 
+def local_ports(look: Look) -> Iterator[Finding]:
+    """SSH and the hub listen on a port each."""
+    path = ("kubessh", "port")
+    if look.provider != "local" or look.value("kubessh", "enabled") is not True:
+        return
+    hub = look.value("local", "port") if look.has("local", "port") else 8000
+    if look.value(*path) == hub:
+        message = f"{hub} is the port of the hub (`local.port`)"
+        yield Finding(path, message, "take another, 8022 say")
+
+
 def zones(look: Look) -> Iterator[Finding]:
     """Zones lie in the region."""
     for block in ("amazon_web_services", "google_cloud_platform"):

@@ -15,6 +15,8 @@ from qhub.config.passwords import hash_password
 from qhub.config.scaffold import SCHEMA_FILE, Answers
 from qhub.config.start import refuse_existing, start, write
 from qhub.errors import UsageError
+from qhub.local import specs
+from qhub.stages.conda_store import environment_settings
 
 pytestmark = pytest.mark.usefixtures("quick_hash")
 
@@ -37,6 +39,13 @@ def test_what_it_writes_is_valid_and_short(answers: Answers) -> None:
     assert len(made.text.splitlines()) <= 60
     assert all(len(line) <= 130 for line in made.text.splitlines())
     assert made.text.isascii()
+
+
+def test_an_environment_for_newcomers_needs_no_conda_channel() -> None:
+    made = parse(start(Answers()).text)
+    settings = [environment_settings(made, one) for one in made.environments.values()]
+    assert settings
+    assert not any(specs.needs_conda(one) or specs.python_request(one) for one in settings)
 
 
 def test_the_administrator(monkeypatch: pytest.MonkeyPatch) -> None:

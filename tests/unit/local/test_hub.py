@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from qhub.hub import limits, theme
-from qhub.hub.profiles import ProfileError, Profiles, facts_of, slug
+from qhub.hub.profiles import ProfileError, Profiles, facts_of, graphics_cards, slug
 
 PROFILES: list[dict[str, Any]] = [
     {"display_name": "Small", "description": "<b>x</b>", "cpu_limit": 1.0, "mem_limit": 2**30},
@@ -56,6 +57,13 @@ def test_the_form(profiles: Profiles) -> None:
 def test_what_a_machine_lacks_is_not_offered() -> None:
     without = Profiles(PROFILES, lambda name: GROUPS[name], lambda profile: not profile.get("gpus"))
     assert "ada-s" not in without.allowed("ada")
+
+
+def test_graphics_cards_are_counted_without_their_other_devices(tmp_path: Path) -> None:
+    assert graphics_cards(tmp_path) == 0
+    for name in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm", "null"):
+        (tmp_path / name).touch()
+    assert graphics_cards(tmp_path) == 2
 
 
 def test_profiles_in_words() -> None:

@@ -11,7 +11,7 @@ import pytest
 from qhub.errors import LocalError, MissingSecret
 from qhub.local import credentials, installer, removal
 from qhub.local.facts import Machine
-from qhub.local.files import secret, write_private
+from qhub.local.files import mirror, secret, write_private
 from qhub.local.settings import Certificate, FromEnvironment, FromFile, Hash
 from qhub.local.supervisor import Program
 
@@ -76,6 +76,15 @@ def test_references_in_a_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         (
             "error: Failed to fetch: `x`\n  Caused by: dns error",
             "the package index can't be reached",
+        ),
+        (
+            "error: Request failed\n  cause: Failed to download `https://x.org/cpython-3.13.18%2B1-y`"
+            "\n  cause: dns error",
+            "no Python 3.13 that users can run",
+        ),
+        (
+            "solving gdal\nerror: the channel x can't be reached at x.org: dns error",
+            "the channel x can't be reached at x.org",
         ),
         ("error: No space left on device (os error 28)", "the disk is full"),
         ("Using Python 3.11\n  x No solution found", "No solution found"),
@@ -149,3 +158,29 @@ def test_links_are_removed_and_not_followed(machine: Machine, tmp_path: Path) ->
     removal._remove_files(machine, keep_data=False)
     assert not machine.directory.exists()
     assert (outside / "precious").exists()
+
+
+def test_data_that_is_kept_has_the_host_key(machine: Machine) -> None:
+    """Else every client would warn after the next deploy."""
+    machine.private.mkdir(parents=True)
+    for name in ("ssh_host_ed25519_key", "ssh_host_ed25519_key.pub", "ssh.json"):
+        (machine.private / name).touch()
+    removal._remove_files(machine, keep_data=True)
+    kept = {path.name for path in machine.private.iterdir()}
+    assert kept == {"ssh_host_ed25519_key", "ssh_host_ed25519_key.pub"}
+
+
+def test_what_is_mirrored_already_is_not_written_again(tmp_path: Path) -> None:
+    """A stage that copies the hub's code runs beside another that reads it."""
+    source, target = tmp_path / "source", tmp_path / "target"
+    (source / "inner").mkdir(parents=True)
+    (source / "inner" / "code.py").write_text("one")
+    assert mirror(source, target, 0o700)
+    copy = target / "inner" / "code.py"
+    before = copy.stat().st_ino, copy.stat().st_mtime_ns
+    mirror(source, target, 0o700)
+    assert (copy.stat().st_ino, copy.stat().st_mtime_ns) == before
+    (source / "inner" / "code.py").write_text("two")
+    with copy.open() as still_read:
+        mirror(source, target, 0o700)
+        assert (still_read.read(), copy.read_text()) == ("one", "two")

@@ -37,6 +37,7 @@ resource "terraform_data" "machine" {
     port           = var.port
     allow_insecure = var.allow_insecure
     certificate    = var.certificate
+    services       = ["hub", "proxy", "dask"] # a port is chosen for each
   }
 
   provisioner "local-exec" {

@@ -14,7 +14,7 @@ output "directory" {
 }
 
 output "isolation" {
-  description = "unix: users are Unix accounts; none: all run as one."
+  description = "unix: users are Unix accounts; bwrap: all run as one, each in a sandbox; none: without."
   value       = try(local.machine.isolation, "")
 }
 

@@ -21,13 +21,13 @@ variable "directory" {
 }
 
 variable "isolation" {
-  description = "unix: every user is a Unix account (needs root); none: all servers run as one account; auto: unix where it can work."
+  description = "unix: every user is a Unix account (needs root); bwrap, none: all servers run as one account, each in a sandbox or not; auto: the first that works."
   type        = string
   default     = "auto"
 
   validation {
-    condition     = contains(["auto", "unix", "none"], var.isolation)
-    error_message = "isolation is auto, unix or none."
+    condition     = contains(["auto", "unix", "bwrap", "none"], var.isolation)
+    error_message = "isolation is auto, unix, bwrap or none."
   }
 }
 

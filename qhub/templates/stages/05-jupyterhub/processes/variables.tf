@@ -27,8 +27,8 @@ variable "users" {
 }
 
 variable "groups" {
-  description = "Groups by name; each has a shared folder."
-  type        = map(object({ gid = number }))
+  description = "Groups by name; each has a shared folder, access says who reads and writes there."
+  type        = map(object({ gid = number, access = string }))
 }
 
 variable "profiles" {
@@ -69,4 +69,9 @@ variable "idle_culler" {
 variable "authentication" {
   description = "How users log in: type, and what that type takes."
   type        = any
+}
+
+variable "monitoring" {
+  description = "Whether Prometheus may read metrics of the hub and its proxy."
+  type        = bool
 }
