@@ -84,7 +84,11 @@ def problems(top: Path, table: str, us: int, people: dict[str, int]) -> list[str
         status, name = path.lstat(), str(path.relative_to(top))
         person = next((p for p in people if re.match(rf"(homes|run)/{p}(/|$)", name)), None)
         shown = name.replace(f"/{person}", "/NAME", 1) if person else name
-        _, whose, folder, file = next(rule for rule in rules if fnmatchcase(shown, rule[0]))
+        rule = next((rule for rule in rules if fnmatchcase(shown, rule[0])), None)
+        if rule is None:
+            found.append(f"{name} is in no line of the table")
+            continue
+        _, whose, folder, file = rule
         owners = {us} if whose == "us" else {people[person]} if person else {*people.values()}
         if status.st_uid not in owners:
             found.append(f"{name} is of {status.st_uid}, not of {whose}")
