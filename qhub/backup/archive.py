@@ -7,9 +7,11 @@ stream is enough to check it. `tar --zstd -x` unpacks it as well.
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import os
 import re
+import shutil
 import sys
 import tarfile
 import tempfile
@@ -21,7 +23,7 @@ from typing import IO
 from qhub.backup.manifest import Header
 from qhub.backup.restore import Selection, damages
 from qhub.backup.store import CONFIG, MARKER, DiskFull, Store, Tick, told
-from qhub.errors import BackupError, UsageError
+from qhub.errors import BackupError, LockedError, UsageError
 
 _OBJECT = re.compile(r"objects/([0-9a-f]{2})/([0-9a-f]{62})")
 _ABOUT = re.compile(
@@ -30,6 +32,9 @@ _ABOUT = re.compile(
 _CHUNK = 1 << 20
 _LEVEL = 3
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+_UNPACKED = ".unpacked-"
+"""What follows an archive's name in that of the folder with what was unpacked."""
+
 _LABEL = "contents"
 """What progress calls the work on an archive."""
 
@@ -118,8 +123,16 @@ class _Told:
         return data
 
 
-def check(file: Path, selection: Selection, tick: Tick) -> tuple[Header, list[tuple[str, str]]]:
+def check(
+    file: Path, selection: Selection, tick: Tick, backup: str | None = None
+) -> tuple[Header, list[tuple[str, str]]]:
     """Read an archive to its end; returns its header and what is damaged, with the reason.
+
+    Args:
+        file: the archive.
+        selection: what of it is looked at.
+        tick: is told of each step.
+        backup: id of the backup that should be in it, where one was named.
 
     Raises:
         BackupError: It can't be read to its end.
@@ -137,7 +150,7 @@ def check(file: Path, selection: Selection, tick: Tick) -> tuple[Header, list[tu
                 total.update(chunk)
             if total.hexdigest() == sha256:
                 good.add(sha256)
-        header = _header(store, file)
+        header = _header(store, file, backup)
         reason = "its content is missing or was changed"
         damaged = damages(
             store, header, selection, _silent, lambda sha256: None if sha256 in good else reason
@@ -170,8 +183,9 @@ def unpacked(file: Path, selection: Selection, tick: Tick) -> Iterator[Store]:
         BackupError: It can't be read, or there is no room beside it.
         UsageError: It is no archive of qhub.
     """
+    _remove_left(file)
     try:
-        made = tempfile.TemporaryDirectory(prefix=f".{file.name}.", dir=file.parent)
+        made = tempfile.TemporaryDirectory(prefix=f".{file.name}{_UNPACKED}", dir=file.parent)
     except OSError as error:
         raise BackupError(
             f"{file} can't be unpacked beside itself: {error.strerror}",
@@ -180,16 +194,27 @@ def unpacked(file: Path, selection: Selection, tick: Tick) -> Iterator[Store]:
         ) from error
     with made as scratch:
         store, wanted = Store(Path(scratch)), None
-        (store.root / "lock").touch(mode=0o600)
-        for name, content in _members(file):
-            sha256 = _sha256(name)
-            if sha256 is not None and wanted is None:
-                entries = store.entries(_header(store, file))
-                wanted = {entry.sha256 for entry in entries if selection.wants(entry.path)}
-            if sha256 is None or wanted is None or sha256 in wanted:
-                _keep(store.root / name, content, tick)
-        _header(store, file)
-        yield store
+        with store.locked(write=True):
+            for name, content in _members(file):
+                sha256 = _sha256(name)
+                if sha256 is not None and wanted is None:
+                    entries = store.entries(_header(store, file))
+                    wanted = {entry.sha256 for entry in entries if selection.wants(entry.path)}
+                if sha256 is None or wanted is None or sha256 in wanted:
+                    _keep(store.root / name, content, tick)
+            _header(store, file)
+            yield store
+
+
+def _remove_left(file: Path) -> None:
+    """Remove what a run that was killed had unpacked; one that is at work holds its lock."""
+    for folder in file.parent.glob(f".{glob.escape(file.name)}{_UNPACKED}*"):
+        if (folder / "lock").exists():
+            with (
+                contextlib.suppress(LockedError, BackupError, OSError),
+                Store(folder).locked(write=True),
+            ):
+                shutil.rmtree(folder)
 
 
 def _members(file: Path) -> Generator[tuple[str, Iterator[bytes]], None, None]:
@@ -249,7 +274,7 @@ def _ticking(content: Iterator[bytes], tick: Tick) -> Iterator[bytes]:
         tick(_LABEL, len(chunk))
 
 
-def _header(store: Store, file: Path) -> Header:
+def _header(store: Store, file: Path, backup: str | None = None) -> Header:
     """The header of an archive's backup.
 
     Raises:
@@ -259,4 +284,4 @@ def _header(store: Store, file: Path) -> Header:
         store.whose()
     except UsageError:
         raise UsageError(f"{file} is no backup of qhub") from None
-    return store.choose(None)
+    return store.choose(backup)

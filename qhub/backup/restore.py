@@ -106,6 +106,21 @@ def refuse(damaged: Sequence[tuple[str, str]], header: Header) -> None:
     )
 
 
+def refuse_documents(selection: Selection) -> None:
+    """End here if what is wanted by name only comes back with everything.
+
+    Raises:
+        UsageError: It does, or there is no such thing.
+    """
+    for path in selection.paths:
+        if path.partition("/")[0] not in PLACES:
+            raise UsageError(
+                f"{path!r} can't be restored alone, only what lies in homes/ and shared/",
+                hint="the hub's database and keys come back with everything; the configuration "
+                "is read in the backup itself: backups/ID/qhub-config.yaml",
+            )
+
+
 def put_back(
     source: Source, store: Store, header: Header, selection: Selection, tick: Tick
 ) -> Restored:

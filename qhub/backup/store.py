@@ -225,9 +225,8 @@ class Store:
             raise UsageError(f"{self.root} holds no whole backup", hint="run `qhub backup` again")
         if not found or (wanted and len(found) > 1 and found[0].id != wanted):
             listed = ", ".join(one.id for one in known)
-            raise UsageError(
-                f"{len(found)} backups are called {wanted}", hint=f"there are: {listed}"
-            )
+            count = f"{len(found)} backups are" if found else "no backup is"
+            raise UsageError(f"{count} called {wanted!r}", hint=f"there are: {listed}")
         return found[-1] if not wanted else found[0]
 
     def folder(self, backup: str) -> Path:

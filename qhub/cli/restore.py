@@ -66,7 +66,8 @@ def restore(
         if output is Format.JSON:
             typer.echo(json.dumps({"type": "result", "id": header.id, "undamaged": True}))
         else:
-            say(f"{header.id} is undamaged: {header.files} files")
+            what = ", ".join(selection.paths) or f"{header.files} files"
+            say(f"{header.id} is undamaged: {what}")
         return
     if selection.whole:
         say("ends everybody's server; files and the hub's database become those of the backup")

@@ -26,6 +26,8 @@ from qhub.terraform import find_engine
 KEEP = 7
 """Backups that a folder keeps."""
 
+_OTHER_ARCHIVES = {".7z", ".bz2", ".gz", ".tar", ".tgz", ".tzst", ".xz", ".zip", ".zst"}
+
 
 @dataclass
 class BackedUp:
@@ -100,8 +102,9 @@ def _check_target(target: Path, folder: Folder, source: Source, owner: Whose) ->
             )
     if is_archive(target):
         _check_archive(target, owner)
-    elif target.exists() and not target.is_dir():
-        raise UsageError(f"{target} is a file", hint="name a folder, or a file ending in .tar.zst")
+    elif not target.is_dir() and (target.exists() or target.suffix in _OTHER_ARCHIVES):
+        what = "is a file" if target.exists() else "names another kind of archive"
+        raise UsageError(f"{target} {what}", hint="name a folder, or a file ending in .tar.zst")
 
 
 def _check_archive(target: Path, owner: Whose) -> None:

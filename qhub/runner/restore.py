@@ -79,11 +79,13 @@ def restore(
     is right already is left alone.
 
     Raises:
-        UsageError: Nothing is deployed, or the backup is of another deployment.
+        UsageError: Nothing is deployed, the backup is of another deployment, or what is selected
+            does not come back alone.
         BackupError: Something of it is damaged; nothing was changed.
         LockedError, Interrupted: As in `backup`.
     """
     started = time.monotonic()
+    files.refuse_documents(selection)
     owner = whose(folder)
     with (
         folder.locked("restore"),
@@ -137,7 +139,7 @@ def check(
         meter = Meter("check", report, None, stop, every)
         if is_archive(target):
             meter.say(str(target))
-            header, damaged = archive.check(target, selection, meter)
+            header, damaged = archive.check(target, selection, meter, backup)
             _tell(header, damaged, meter)
             return header
         with _opened(target) as store:

@@ -295,6 +295,9 @@ def test_targets_that_would_go_with_the_deployment_are_refused(folder: Folder) -
     assert "belongs to the deployment" in folder.qhub("backup", inside, code=2).stderr
     assert not inside.exists()
     assert "is not empty" in folder.qhub("backup", folder.path, code=2).stderr
+    other = folder.backups / "hub.tar.gz"
+    assert "another kind of archive" in folder.qhub("backup", other, code=2).stderr
+    assert not other.exists()
 
 
 def test_a_backup_in_which_nothing_moves(folder: Folder) -> None:

@@ -15,7 +15,7 @@ import pytest
 from qhub.backup import archive
 from qhub.backup.manifest import Header
 from qhub.backup.owners import Owners
-from qhub.backup.restore import WHOLE, Selection, damages, put_back, refuse
+from qhub.backup.restore import WHOLE, Selection, damages, put_back, refuse, refuse_documents
 from qhub.backup.save import save
 from qhub.backup.store import Store, Whose
 from qhub.errors import BackupError, LockedError, UsageError
@@ -55,6 +55,13 @@ def packed(home: Path, store: Store, tmp_path: Path) -> Path:
 def test_all_files_are_for_their_owner_alone(home: Path, packed: Path, store: Store) -> None:
     for path in (packed, store.root, *store.root.rglob("*")):
         assert not path.stat().st_mode & 0o077, path
+
+
+@pytest.mark.parametrize("path", ["database/jupyterhub.sqlite", "config", "nothing/of/it"])
+def test_what_comes_back_with_everything_only_is_not_restored_alone(path: str) -> None:
+    refuse_documents(Selection(["homes/ada", "shared"]))
+    with pytest.raises(UsageError, match="can't be restored alone"):
+        refuse_documents(Selection(["homes/ada", path]))
 
 
 def test_a_file_is_kept_once_however_often_it_is_there(home: Path, store: Store) -> None:
@@ -104,6 +111,24 @@ def test_a_damaged_archive_is_told_of(packed: Path, where: float) -> None:
     else:
         with pytest.raises(BackupError):
             refuse(damaged, header)
+
+
+def test_an_archive_is_asked_for_the_backup_that_was_named(packed: Path) -> None:
+    [header] = archive.headers(packed)
+    assert archive.check(packed, WHOLE, ignore, header.id[:10])[0].id == header.id
+    with pytest.raises(UsageError, match="no backup is called '1999'"):
+        archive.check(packed, WHOLE, ignore, "1999")
+
+
+def test_what_a_killed_run_had_unpacked_goes_but_not_that_of_one_at_work(packed: Path) -> None:
+    left = packed.with_name(f".{packed.name}.unpacked-left")
+    left.mkdir()
+    (left / "lock").touch()
+    (left / "objects").mkdir()
+    with archive.unpacked(packed, WHOLE, ignore) as first:
+        assert not left.exists()
+        with archive.unpacked(packed, WHOLE, ignore):
+            assert (first.root / "objects").is_dir()
 
 
 def test_half_an_archive_is_told_of(packed: Path) -> None:
@@ -181,7 +206,7 @@ def test_a_backup_is_chosen_by_the_beginning_of_its_id(home: Path, store: Store)
     assert [one.id for one in store.backups()] == made
     assert store.choose(None).id == made[1]
     assert store.choose(made[0]).id == made[0]
-    with pytest.raises(UsageError, match="are called") as caught:
+    with pytest.raises(UsageError, match="is called") as caught:
         store.choose("2000")
     assert made[0] in (caught.value.hint or "")
 
