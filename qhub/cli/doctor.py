@@ -4,7 +4,7 @@ import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -20,6 +20,7 @@ from qhub.cli.options import (
 if TYPE_CHECKING:
     from qhub.config import Config
     from qhub.local.doctor import Finding
+    from qhub.stages.base import Stage
 
 MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "red")}
 
@@ -101,17 +102,38 @@ def _target(config: "Config", folder: Path) -> Iterator["Finding"]:
     from qhub.local.doctor import Finding
     from qhub.stages import select
     from qhub.stages.infrastructure import FACTS, LocalInfrastructure
-    from qhub.stages.jupyterhub import hub_settings
+    from qhub.stages.jupyterhub import LocalJupyterHub, hub_settings
 
     try:
-        select(config)
+        stages = select(config)
         machine, hub = LocalInfrastructure().inputs(config), hub_settings(config)
         yield from doctor.examine(machine, hub, folder / FACTS)
+        for stage in stages:
+            if not isinstance(stage, LocalInfrastructure | LocalJupyterHub):  # examined above
+                yield from _preflight(stage, config, folder)
     except PermissionError as error:
         message = f"{error.filename} can't be read"
         yield Finding("this machine", "fail", message, "run qhub as who deployed first")
     except QhubError as error:
         yield Finding("this machine", "fail", error.message, error.hint)
+    yield from _tools(config)
+
+
+def _preflight(stage: "Stage[Any, Any]", config: "Config", folder: Path) -> Iterator["Finding"]:
+    """What a deploy would refuse before it changes anything."""
+    from qhub.errors import PreflightError
+    from qhub.local.doctor import Finding
+
+    try:
+        stage.preflight(config, folder)
+    except PreflightError as error:
+        yield Finding(stage.name, "fail", error.message, error.hint)
+
+
+def _tools(config: "Config") -> Iterator["Finding"]:
+    """Programs that some of the deployment does better with."""
+    from qhub.local import doctor
+
     if config.provider == "local" and config.kubessh.enabled:
         yield doctor.tool("ssh", "trying the SSH access from this machine")
     pip = [

@@ -74,7 +74,9 @@ def _mode(machine: Machine) -> Iterator[Finding]:
     if machine.unix:
         yield Finding("isolation", "ok", "each person gets a Unix account of their own")
     for notice in machine.notices:
-        hint = None if os.geteuid() == 0 else "deploy as root on a machine that people share"
+        hint = _hint(notice)
+        if hint is None and os.geteuid() != 0:
+            hint = "deploy as root on a machine that people share"
         if machine.isolation == "bwrap":
             yield Finding("isolation", "ok", notice)
         else:
@@ -83,7 +85,12 @@ def _mode(machine: Machine) -> Iterator[Finding]:
 
 def _hint(problem: str) -> str | None:
     """The command that installs what a problem says is missing."""
-    for sign, package in (("useradd", "accounts"), ("no Python 3.11", "python")):
+    missing = {
+        "useradd": "accounts",
+        "no Python 3.11": "python",
+        "(bubblewrap) is not": "bubblewrap",
+    }
+    for sign, package in missing.items():
         if sign in problem:
             return install(package)
     return None

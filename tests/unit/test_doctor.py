@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -130,6 +131,29 @@ def test_a_port_that_is_taken(here: Path, index: str) -> None:
         code, found = examined(here, PIP_INDEX_URL=index)
     assert code == 1
     assert f"port {port} is taken by" in found["this machine"]["message"]
+
+
+def test_the_port_of_ssh_is_taken(here: Path, index: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        text = f"{GOOD}kubessh: {{enabled: true, port: {port}}}\n"
+        (here / "qhub-config.yaml").write_text(text)
+        code, found = examined(here, PIP_INDEX_URL=index)
+    assert code == 1
+    assert f"port {port} is taken by" in found["08-kubessh"]["message"]
+    assert "kubessh.port" in found["08-kubessh"]["message"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root has Unix users instead of sandboxes")
+def test_what_makes_sandboxes_is_missing(here: Path, index: str) -> None:
+    (here / "apt-get").touch(0o755)
+    (here / "qhub-config.yaml").write_text(GOOD.replace("isolation: none", "isolation: auto"))
+    code, found = examined(here, PIP_INDEX_URL=index, PATH=str(here))
+    assert code == 0
+    assert "bubblewrap" in found["isolation"]["message"]
+    assert found["isolation"]["hint"] == "sudo apt-get install bubblewrap"
 
 
 def test_without_a_configuration(tmp_path: Path, index: str) -> None:
