@@ -115,7 +115,10 @@ def _server_arguments(culling: dict[str, Any]) -> list[str]:
     """Flags of every server: what to end when idle, what browsers may do, no news from outside."""
     kernels = "--MappingKernelManager"
     terminals = "--TerminalManager"
-    web = {"Content-Security-Policy": headers.server_policy()}
+    settings = {
+        "headers": {"Content-Security-Policy": headers.server_policy()},
+        "xsrf_cookie_kwargs": headers.COOKIES,
+    }
     shell = {"shell_command": [*LOGIN_SHELL]}
     return [
         f"{kernels}.cull_idle_timeout={culling['kernel_cull_idle_timeout'] * 60}",
@@ -127,7 +130,7 @@ def _server_arguments(culling: dict[str, Any]) -> list[str]:
         f"--ServerApp.terminado_settings={shell}",
         "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
         "--LabApp.extension_manager=readonly",
-        f"--ServerApp.tornado_settings={{'headers': {web!r}}}",
+        f"--ServerApp.tornado_settings={settings!r}",
         # Else each server writes its visitors' sessions to its log.
         "--ServerApp.logging_config={'loggers': {'tornado.application': {'level': 'WARNING'}}}",
     ]

@@ -23,6 +23,8 @@ def _run_in_new_notebook(page: Page, code: str) -> None:
 def test_from_login_to_a_computed_cell(any_hub: Deployment, page: Page) -> None:
     hub = any_hub
     asked: list[str] = []
+    failed: list[str] = []
+    page.on("pageerror", lambda error: failed.append(f"{page.url}: {error}"))
     refused: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.on(
@@ -51,6 +53,7 @@ def test_from_login_to_a_computed_cell(any_hub: Deployment, page: Page) -> None:
     for path in ("home", "token", "admin"):
         page.goto(f"{hub.machine.url}/hub/{path}", wait_until="networkidle")
         expect(page.get_by_role("link", name="Home")).to_be_visible()
+    assert not failed, "a script of a page failed"
     assert not refused, "a page does what its policy forbids"
 
 

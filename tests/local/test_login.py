@@ -127,6 +127,12 @@ def test_cookies_stay_with_the_hub(any_hub: Deployment) -> None:
         assert cookie.get_nonstandard_attr("SameSite") == "Lax", name
         assert name == "_xsrf" or cookie.has_nonstandard_attr("HttpOnly"), name
     assert cookies["jupyterhub-hub-login"].path == cookies["qhub-browser"].path == "/hub/"
+    ben.start()
+    ben.enter()
+    of_server = [cookie for cookie in ben.jar if cookie.path == "/user/ben/"]
+    assert {cookie.name for cookie in of_server} == {"jupyterhub-user-ben", "_xsrf"}
+    for cookie in of_server:
+        assert cookie.get_nonstandard_attr("SameSite") == "Lax", cookie.name
 
 
 def test_a_page_of_somebody_else_can_not_act_for_a_person(any_hub: Deployment) -> None:
