@@ -14,7 +14,7 @@ def support(
     archive: Annotated[
         Path | None,
         typer.Option(
-            "--archive", metavar="FILE", help="Default: qhub-support-PROJECT-TIME.tar.gz, here."
+            "--archive", metavar="FILE", help="Default: qhub-support-PROJECT-DATE.tar.gz, here."
         ),
     ] = None,
     log_size: Annotated[

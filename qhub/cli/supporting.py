@@ -33,6 +33,8 @@ name, by form and by value. Names of people, groups, addresses and folders are i
 before you send it.
 """
 
+_RUNS = 3
+"""Runs of each command whose logs go along."""
 
 T = TypeVar("T")
 
@@ -159,10 +161,13 @@ class Collection:
         return self._machine.model_dump(mode="json") if self._machine else "nothing is deployed"
 
     def _logs(self) -> dict[str, Path]:
-        found = _or(
-            lambda: sorted((self._folder.private / "logs").glob("*.log"))[-5:], list[Path]()
-        )
-        named = {path.stem: path for path in found}
+        runs = _or(lambda: sorted((self._folder.private / "logs").glob("*.log")), list[Path]())
+        commands = {path.stem.rpartition("-")[2] for path in runs}
+        named = {
+            path.stem: path
+            for command in commands
+            for path in [one for one in runs if one.stem.endswith(f"-{command}")][-_RUNS:]
+        }
         if self._machine is not None:
             from qhub.local import status
 

@@ -11,7 +11,7 @@ from typing import Self
 from qhub.runner.folder import Folder
 
 KEPT = 20
-"""Runs whose logs are kept."""
+"""Runs of a command whose logs are kept, so that nightly backups leave those of deploys."""
 
 
 class RunLog:
@@ -20,7 +20,7 @@ class RunLog:
     def __init__(self, folder: Folder, command: str) -> None:
         logs = folder.private / "logs"
         logs.mkdir(exist_ok=True)
-        for old in sorted(logs.glob("*.log"))[: -KEPT + 1]:
+        for old in sorted(logs.glob(f"*-{command}.log"))[: -KEPT + 1]:
             old.unlink()
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S")
         self.path: Path = logs / f"{now}-{command}.log"

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from qhub.hub import logs
+from qhub.runner.folder import Folder
+from qhub.runner.log import KEPT, RunLog
 from qhub.runner.logs import tail
 
 WRITER = """
@@ -101,3 +103,17 @@ def test_nothing_is_lost_when_a_log_is_replaced(log: Path) -> None:
 def test_without_following_a_line_that_is_cut_off_is_shown(log: Path) -> None:
     log.write_bytes(b"one\nt\xffo")
     assert list(tail(log, 5, follow=False)) == ["one", "t\N{REPLACEMENT CHARACTER}o"]
+
+
+def test_runs_of_one_command_leave_the_logs_of_others(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.private.mkdir()
+    logs = folder.private / "logs"
+    with RunLog(folder, "deploy") as log:
+        deploy = log.path
+    for number in range(KEPT + 5):
+        (logs / f"2026-01-01T00-00-{number:02}-backup.log").touch()
+    with RunLog(folder, "backup"):
+        pass
+    assert deploy.exists()
+    assert len(list(logs.glob("*-backup.log"))) == KEPT
