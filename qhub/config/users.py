@@ -70,8 +70,9 @@ class Draft:
         return found if isinstance(found, dict) else {}
 
     def place(self, *path: str) -> str:
-        """`file:line` of the key at a path."""
-        return f"{self.path.name}:{self.document.place(path, key=True).line}"
+        """`file:line:column` of the key at a path."""
+        found = self.document.place(path, key=True)
+        return f"{self.path.name}:{found.line}:{found.column}"
 
     def put(self, path: tuple[str, ...], value: Value) -> None:
         """Set what is at `path`. Raises UsageError where that has to be done by hand."""

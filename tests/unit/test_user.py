@@ -123,7 +123,7 @@ def test_removing_says_what_comes_of_it(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["add", "alice"], "qhub-config.yaml:4: there is a user `alice` already"),
+        (["add", "alice"], "qhub-config.yaml:4:5: there is a user `alice` already"),
         (["passwd", "alic"], "there is no user `alic` in qhub-config.yaml; did you mean `alice`?"),
         (["remove", "zoe"], "there is no user `zoe`"),
         (["add", "zoe", "-g", "user"], "there is no group `user`; did you mean `users`?"),
@@ -146,6 +146,9 @@ def test_a_password_that_is_elsewhere(folder: Path) -> None:
     assert run("passwd", "alice", "--password-stdin", stdin="hunter2\n").exit_code == 0
     assert (folder / "alice.password").read_text() == "hunter2\n"
     assert (folder / "alice.password").stat().st_mode & 0o777 == 0o600
+    shown = run("passwd", "alice", "--generate").stdout
+    assert (folder / "alice.password").read_text().strip() in shown
+    assert "hash" not in shown, "the file holds the password itself"
     path.write_text(path.read_text().replace("{file: alice.password}", "{env: ALICE}"))
     result = run("passwd", "alice", "--generate")
     assert isinstance(result.exception, QhubError)
@@ -169,7 +172,7 @@ def test_lifetimes(text: str, seconds: int | None) -> None:
     assert lifetime(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "30", "0d", "-1d", "1.5h", "d", "9999999d"])
+@pytest.mark.parametrize("text", ["", "30", "0d", "-1d", "1.5h", "d", "9999999d", "101y"])
 def test_what_is_no_lifetime(text: str) -> None:
     with pytest.raises(UsageError, match="--expires can't be"):
         lifetime(text)

@@ -37,6 +37,9 @@ def passwd(
         write_secret(elsewhere, password.text)
     if password.file:
         write_secret(password.file, password.text)
-    password.tell()
+    if elsewhere is None:
+        password.tell()
+    else:
+        password.tell(f"also in {elsewhere}")
     say(f"set another password of {name} in {elsewhere or config}")
     then.deploy_or_say(config, folder, now=deploy)

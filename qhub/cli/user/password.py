@@ -40,10 +40,10 @@ class Chosen:
 
         return hash_password(self.text)
 
-    def tell(self) -> None:
+    def tell(self, note: str = "shown only now; the file holds its hash") -> None:
         """Show a password that was made up, or say where it was written."""
         if self.is_new and self.file is None:
-            typer.echo(f"password: {self.text}   (shown only now; the file holds its hash)")
+            typer.echo(f"password: {self.text}   ({note})")
         elif self.file is not None:
             typer.echo(f"password: in {self.file}")
 

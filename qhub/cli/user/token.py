@@ -9,6 +9,7 @@ from qhub.cli.options import DEFAULT_CONFIG, ConfigOption, FolderOption, folder_
 
 _DURATION = re.compile(r"(\d{1,6})([mhdwy])")
 _SECONDS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 31_536_000}
+_LONGEST = 100 * _SECONDS["y"]
 
 
 def token(
@@ -60,8 +61,10 @@ def lifetime(text: str) -> int | None:
     if text == "never":
         return None
     match = _DURATION.fullmatch(text)
-    if not match or not int(match[1]):
+    seconds = int(match[1]) * _SECONDS[match[2]] if match else 0
+    if not 0 < seconds <= _LONGEST:
         raise UsageError(
-            f"--expires can't be `{text}`", "a number and m, h, d, w or y: 30d; or `never`"
+            f"--expires can't be `{text}`",
+            "a number and m, h, d, w or y, up to 100y: 30d; or `never`",
         )
-    return int(match[1]) * _SECONDS[match[2]]
+    return seconds

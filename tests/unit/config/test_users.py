@@ -207,7 +207,7 @@ def test_the_largest_number_is_followed_by_a_free_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "more", "said"),
     [
-        ("ada", {}, r"qhub-config.yaml:5: there is a user `ada` already"),
+        ("ada", {}, r"qhub-config.yaml:5:9: there is a user `ada` already"),
         ("Ben", {}, "a user name may hold lower-case letters"),
         ("x" * 28, {}, "has 28 characters"),
         ("ben", {"groups": ["usres"]}, "there is no group `usres`; did you mean `users`"),
