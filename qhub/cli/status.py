@@ -75,11 +75,11 @@ def _process(process: "Process", load: dict[int, float]) -> str:
 
     line = f"{process.name:<24} {process.state.lower():<8}"
     if process.pid:
-        line += f"  process {process.pid:<7}"
+        line += f"  pid {process.pid:<7}"
     if process.uptime_seconds:
         line += f" up {elapsed(process.uptime_seconds):>9}"
     if process.memory_bytes is not None:
-        line += f"  {process.memory_bytes / 1024**2:>6.0f} MB"
+        line += f"  {process.memory_bytes / 1024**2:>5.0f} MB"
     if process.pid in load:
         line += f"  {load[process.pid]:>4.0%} CPU"
     return line.rstrip()

@@ -94,9 +94,15 @@ def test_what_a_process_takes_is_in_its_line() -> None:
     hub = Process("hub", "running", 7, 7322.0, memory_bytes=100 * 1024**2, cpu_seconds=3.0)
     found = DeploymentStatus([StageStatus("05-jupyterhub", "deployed")], processes=[hub])
     assert lines(found)[1].split() == [
-        *("hub", "running", "process", "7", "up", "2:02", "h", "100", "MB")
+        *("hub", "running", "pid", "7", "up", "2:02", "h", "100", "MB")
     ]
     assert lines(found, {7: 0.5})[1].endswith("50% CPU")
+
+
+def test_a_line_fits_into_a_terminal() -> None:
+    large = Process("server-somebody", "running", 4194304, 3599.0, memory_bytes=90 * 1024**3)
+    line, _ = lines(DeploymentStatus(processes=[large]), {4194304: 12.5})
+    assert len(line) <= 80, line
 
 
 @pytest.mark.parametrize(
