@@ -22,8 +22,14 @@ _BUILT_IN = {
 }
 
 
-def configure(c: Any, settings: dict[str, Any]) -> None:
-    """People, groups, admins, looks: from the settings into JupyterHub's configuration."""
+def configure(c: Any, settings: dict[str, Any], url: str) -> None:
+    """People, groups, admins, looks: from the settings into JupyterHub's configuration.
+
+    Args:
+        c: the configuration.
+        settings: what the stage was given.
+        url: where people open the hub.
+    """
     _authentication(c, settings["authentication"], settings["users"])
     # Known to the hub from the start, so that SSH can be somebody's first way in.
     c.Authenticator.allowed_users = set(settings["users"])
@@ -33,16 +39,16 @@ def configure(c: Any, settings: dict[str, Any]) -> None:
     c.Authenticator.enable_auth_state = False
     c.JupyterHub.template_paths = [str(Path(__file__).parent / "templates")]
     c.JupyterHub.template_vars = template_vars(settings)
-    _web(c, settings["theme"])
+    _web(c, settings["theme"], url)
     c.Spawner.default_url = "/lab"
     c.Spawner.http_timeout = 60
     c.Spawner.start_timeout = 120
 
 
-def _web(c: Any, theme: dict[str, Any]) -> None:
+def _web(c: Any, theme: dict[str, Any], url: str) -> None:
     c.JupyterHub.tornado_settings = {
         "headers": {"Content-Security-Policy": headers.page_policy(theme)},
-        "cookie_options": headers.COOKIES,
+        "cookie_options": headers.cookies(url),
     }
     HTTPServer.configure(None, max_body_size=headers.LONGEST_REQUEST)
     # JupyterHub writes the session of each visitor to this log, and nothing else below a warning.

@@ -6,13 +6,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-COOKIES = {"samesite": "Lax"}
-"""Besides HttpOnly, and Secure where the address is https: the hub adds those itself."""
-
 LONGEST_REQUEST = 2_000_000
 """Bytes that the hub itself takes; files go to people's servers, not through it."""
 
 _ORIGIN = re.compile(r"https?://[\w.\-\[\]:]+")
+
+
+def cookies(url: str) -> dict[str, Any]:
+    """What all cookies below an address bear, besides HttpOnly, which the hub adds itself."""
+    return {"samesite": "Lax"} | ({"secure": True} if url.startswith("https://") else {})
 
 
 def page_policy(theme: Mapping[str, Any]) -> str:

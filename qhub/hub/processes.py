@@ -23,8 +23,8 @@ from .spawner import ProcessSpawner
 
 def configure(c: Any, settings: dict[str, Any]) -> None:
     """Everything: the common part, then this platform's."""
-    common.configure(c, settings)
     machine = settings["machine"]
+    common.configure(c, settings, machine["bind_url"])
     _hub(c, machine)
     _proxy(c, machine)
     _services(c, settings["tokens"], machine)
@@ -94,7 +94,7 @@ def _spawner(c: Any, settings: dict[str, Any], machine: dict[str, Any]) -> None:
     spawner.settings = {key: settings[key] for key in ("users", "groups", "machine")}
     spawner.cmd = [machine["user_python"], "-m", "jupyterhub.singleuser"]
     spawner.args = [
-        *_server_arguments(settings["idle_culler"]),
+        *_server_arguments(settings["idle_culler"], machine["bind_url"]),
         *_platform_arguments(machine),
     ]
     spawner.env_keep = ["TZ", "LC_ALL"]
@@ -111,13 +111,13 @@ def _available(profile: Profile) -> bool:
     return int(profile.get("gpus") or 0) <= graphics_cards()
 
 
-def _server_arguments(culling: dict[str, Any]) -> list[str]:
+def _server_arguments(culling: dict[str, Any], url: str) -> list[str]:
     """Flags of every server: what to end when idle, what browsers may do, no news from outside."""
     kernels = "--MappingKernelManager"
     terminals = "--TerminalManager"
     settings = {
         "headers": {"Content-Security-Policy": headers.server_policy()},
-        "xsrf_cookie_kwargs": headers.COOKIES,
+        "xsrf_cookie_kwargs": headers.cookies(url),
     }
     shell = {"shell_command": [*LOGIN_SHELL]}
     return [

@@ -120,6 +120,10 @@ def test_another_port_and_tls_move_only_the_proxy(changing_none: Deployment) -> 
         cookie.name for cookie in alice.jar if cookie.secure
     }
     assert hub.server_pid("alice") == server
+    alice.stop()
+    alice.start("small")  # one that was started with HTTPS
+    alice.enter()
+    assert not [cookie.name for cookie in alice.jar if not cookie.secure]
     certificate = (hub.machine.private / "tls" / "certificate.pem").read_bytes()
     _apply_all(hub)
     assert (hub.machine.private / "tls" / "certificate.pem").read_bytes() == certificate
