@@ -16,12 +16,20 @@ FIRST_ID = 20_000
 
 
 @dataclass(frozen=True)
+class Numbers:
+    """The uid of the administrator, the gids of the two groups."""
+
+    user: int = FIRST_ID + 1
+    admin: int = FIRST_ID
+    users: int = FIRST_ID + 1
+
+
+@dataclass(frozen=True)
 class Answers:
     """What the scaffold is made from. What is None is left out of the file.
 
     `certificate` None means the provider's default; `postfix` ends the name of Azure's storage
     account. `password_hash` belongs to `admin`, and is needed with `auth` "password" only.
-    `first_id` is the first of the uids and gids.
     """
 
     provider: str = "local"
@@ -40,7 +48,7 @@ class Answers:
     acme_email: str | None = None
     port: int | None = None
     address: str | None = None
-    first_id: int = FIRST_ID
+    numbers: Numbers = Numbers()
 
 
 def scaffold(answers: Answers) -> str:
@@ -151,13 +159,13 @@ def _security(answers: Answers) -> str:
         + indent(_AUTHENTICATION[answers.auth], "    ")
         + "  users:   # only these can log in; `qhub hash-password` makes another hash\n"
         + f"    {plain(answers.admin)}:\n"
-        + f"      uid: {answers.first_id + 1}\n"
+        + f"      uid: {answers.numbers.user}\n"
         + password
         + "      primary_group: admin   # its members administer the hub\n"
         + "      secondary_groups: [users]\n"
         + "  groups:   # each has a shared folder\n"
-        + f"    admin: {{gid: {answers.first_id}}}\n"
-        + f"    users: {{gid: {answers.first_id + 1}}}\n"
+        + f"    admin: {{gid: {answers.numbers.admin}}}\n"
+        + f"    users: {{gid: {answers.numbers.users}}}\n"
     )
 
 

@@ -6,6 +6,7 @@ import errno
 import os
 import secrets
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,8 +15,9 @@ from qhub.config.files import replace_file, write_secret
 from qhub.config.nearest import did_you_mean
 from qhub.config.passwords import hash_password, random_password
 from qhub.config.providers import BLOCKS
-from qhub.config.scaffold import FIRST_ID, SCHEMA_FILE, Answers, scaffold
+from qhub.config.scaffold import FIRST_ID, SCHEMA_FILE, Answers, Numbers, scaffold
 from qhub.config.schema import schema_text
+from qhub.config.security import LARGEST_ID
 from qhub.errors import ConfigError, UsageError
 
 _FIRST_PORT, _LAST_PORT = 8000, 8099
@@ -60,7 +62,7 @@ def start(answers: Answers) -> Start:
     if answers.provider == "azure" and not answers.postfix:
         answers = replace(answers, postfix=secrets.token_hex(3))
     if answers.provider == "local":
-        answers, notices = _reachable(replace(answers, first_id=_free_numbers(answers.admin)))
+        answers, notices = _reachable(replace(answers, numbers=_free_numbers(answers.admin)))
     text = scaffold(answers)
     try:
         parse(text)
@@ -115,30 +117,26 @@ def _reachable(answers: Answers) -> tuple[Answers, tuple[str, ...]]:
     return answers, tuple(notices)
 
 
-def _free_numbers(admin: str) -> int:
-    """Where to begin counting, so that this machine has nobody else with these uids and gids.
-
-    The same people and groups of another deployment here keep the numbers that they have.
-    """
+def _free_numbers(admin: str) -> Numbers:
     import grp
     import pwd
 
     users = {entry.pw_name: entry.pw_uid for entry in pwd.getpwall()}
     groups = {entry.gr_name: entry.gr_gid for entry in grp.getgrall()}
-    for first in range(FIRST_ID, 60_000, 100):
-        wanted = {"qhub-admin": first, "qhub-users": first + 1}
-        person = {f"qhub-{admin}": first + 1}
-        if _fit(wanted, groups) and _fit(person, users):
-            return first
-    return FIRST_ID
+    return numbers(admin, users, groups)
 
 
-def _fit(wanted: dict[str, int], taken: dict[str, int]) -> bool:
-    """Whether each name has its number already, or neither name nor number is taken."""
-    numbers = set(taken.values())
-    return all(
-        taken[name] == number if name in taken else number not in numbers
-        for name, number in wanted.items()
+def numbers(admin: str, users: Mapping[str, int], groups: Mapping[str, int]) -> Numbers:
+    """Uid and gids that nobody else has on a machine with these users and groups.
+
+    The same people and groups of another deployment there keep the numbers that they have.
+    """
+    taken = {*users.values(), *groups.values()}
+    first = next(n for n in range(FIRST_ID, LARGEST_ID, 100) if not {n, n + 1} & taken)
+    return Numbers(
+        users.get(f"qhub-{admin}", first + 1),
+        groups.get("qhub-admin", first),
+        groups.get("qhub-users", first + 1),
     )
 
 

@@ -12,8 +12,8 @@ from argon2 import PasswordHasher
 
 from qhub.config import load, parse
 from qhub.config.passwords import hash_password
-from qhub.config.scaffold import SCHEMA_FILE, Answers
-from qhub.config.start import refuse_existing, start, write
+from qhub.config.scaffold import SCHEMA_FILE, Answers, Numbers
+from qhub.config.start import numbers, refuse_existing, start, write
 from qhub.errors import UsageError
 from qhub.local import specs
 from qhub.stages.conda_store import environment_settings
@@ -157,3 +157,20 @@ def test_a_folder_that_can_not_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="can't be written"):
         write(start(Answers()), tmp_path / "file" / "qhub-config.yaml")
+
+
+@pytest.mark.parametrize(
+    ("users", "groups", "found"),
+    [
+        ({}, {}, Numbers(20001, 20000, 20001)),
+        ({"postgres": 20001}, {}, Numbers(20101, 20100, 20101)),
+        ({}, {"staff": 20100, "postgres": 20000}, Numbers(20201, 20200, 20201)),
+        ({"qhub-ada": 20001}, {"qhub-admin": 20000}, Numbers(20001, 20000, 20101)),
+        ({}, {"qhub-admin": 36730}, Numbers(20001, 36730, 20001)),
+    ],
+    ids=["free", "a user's", "groups'", "ours", "of another deployment"],
+)
+def test_numbers_are_free_or_of_the_same_name(
+    users: dict[str, int], groups: dict[str, int], found: Numbers
+) -> None:
+    assert numbers("ada", users, groups) == found
