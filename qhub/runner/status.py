@@ -39,8 +39,10 @@ class DeploymentStatus:
 
     @property
     def is_well(self) -> bool:
-        """Everything is deployed and as it was applied."""
-        return all(stage.state == "deployed" and not stage.drift for stage in self.stages)
+        """Everything is deployed and as it was applied; not so where nothing could be looked at."""
+        return bool(self.stages) and all(
+            stage.state == "deployed" and not stage.drift for stage in self.stages
+        )
 
 
 def status(config: Config, folder: Folder) -> DeploymentStatus:
@@ -77,6 +79,10 @@ class Observer:
             result.processes += stage.processes(outputs)
             result.users_online += stage.users_online(outputs)
             result.notices += stage.notices(outputs)
+        known = {stage.name for stage in result.stages}
+        for name in applied:
+            if name not in known:  # the configuration has it no more; the next deploy removes it
+                result.stages.append(StageStatus(name, self._state(name), pending=True))
         return result
 
     def _state(self, stage: str) -> str:

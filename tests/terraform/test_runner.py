@@ -155,7 +155,10 @@ def test_a_stage_that_left_the_config_is_destroyed(
     run()
     small_stages["05-left"] = {"absent": True}
     assert plan(write_config(), folder, told.append).obsolete == ("05-left",)
+    shown = {one.name: (one.state, one.pending) for one in status(write_config(), folder).stages}
+    assert shown["05-left"] == ("deployed", True), "it is there until the next deploy"
     run()
+    assert "05-left" not in {one.name for one in status(write_config(), folder).stages}
     assert made(folder) == ["ground", "right"]
     assert not (folder.stages / "05-left" / "main.tf").exists()
 

@@ -90,6 +90,10 @@ def test_a_broken_file_ends_it_before_it_starts(here: Path) -> None:
     assert process.wait(60) == 2
 
 
+def test_what_could_not_be_looked_at_is_not_well() -> None:
+    assert not DeploymentStatus(notices=["the state can't be read"]).is_well
+
+
 def test_what_a_process_takes_is_in_its_line() -> None:
     hub = Process("hub", "running", 7, 7322.0, memory_bytes=100 * 1024**2, cpu_seconds=3.0)
     found = DeploymentStatus([StageStatus("05-jupyterhub", "deployed")], processes=[hub])
