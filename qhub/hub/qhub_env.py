@@ -76,11 +76,9 @@ def _file(path: Path) -> tuple[str | None, list[str], str | None]:
     import yaml
 
     try:
-        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-        listed = content["dependencies"]
-        requirements = [r for item in listed if isinstance(item, dict) for r in item["pip"]]
-        conda = [str(item) for item in listed if not isinstance(item, dict)]
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        name, requirements, conda = _parts(content)
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise Failure(f"{path} is no environment file: {error}") from error
     here = re.compile(r"(python|pip)\s*([=<>!~\d.,* ]*)")
     found = {package: here.fullmatch(package) for package in conda}
@@ -92,7 +90,23 @@ def _file(path: Path) -> tuple[str | None, list[str], str | None]:
         )
     python = next((m[2].strip() for m in found.values() if m and m[1] == "python"), "")
     exact = re.fullmatch(r"={0,2}([\d.]+?)(\.\*)?", python)
-    return content.get("name"), requirements, exact[1] if exact else python or None
+    return name, requirements, exact[1] if exact else python or None
+
+
+def _parts(content: Any) -> tuple[str | None, list[str], list[str]]:
+    """Name, and what is for pip and for conda, of the content of an environment.yml."""
+    listed = content.get("dependencies") if isinstance(content, dict) else None
+    if not isinstance(listed, list):
+        raise ValueError("it has no list `dependencies`")
+    name, requirements = content.get("name"), []
+    if not isinstance(name, str | None):
+        raise ValueError(f"`name` is no text: {name!r}")
+    for part in [item.get("pip") for item in listed if isinstance(item, dict)]:
+        # A text would be taken apart into packages of one letter.
+        if not isinstance(part, list) or not all(isinstance(one, str) for one in part):
+            raise ValueError(f"`pip` is no list of texts: {part!r}")
+        requirements += part
+    return name, requirements, [str(item) for item in listed if not isinstance(item, dict)]
 
 
 def create(name: str | None, packages: Sequence[str], file: Path | None, python: str | None) -> str:
@@ -176,8 +190,8 @@ def _forget(folder: Path) -> None:
 
 def names() -> list[str]:
     """The environments of one's own."""
-    found = sorted(_data("jupyter", "kernels").glob("*"))
-    return [kernel.name for kernel in found if _ours(kernel)]
+    folders = map(_ours, _data("jupyter", "kernels").glob("*"))
+    return sorted(folder.name.rpartition("-")[0] for folder in folders if folder)
 
 
 def _parser() -> argparse.ArgumentParser:
