@@ -178,4 +178,6 @@ class Environment(Section):
         description="conda packages, and `pip:` with a list of pip's. With no conda package but "
         "`python`, the package index is enough.",
     )
-    groups: list[GroupName] | None = Field(None, description="Only these groups see it.")
+    groups: list[GroupName] | None = Field(
+        None, min_length=1, description="Only these groups see it. Default: everybody."
+    )

@@ -278,6 +278,10 @@ CASES: dict[str, tuple[str, list[str]]] = {
         "environments:\n  a: {name: a, dependencies: [x], groups: [nobody]}",
         ["2:44 there is no group `nobody`"],
     ),
+    "an environment of no group": (
+        "environments:\n  a: {name: a, dependencies: [x], groups: []}",
+        ["2:43 `groups` needs at least 1 item"],
+    ),
     "two environments of a name": (
         "environments:\n  a: {name: x, dependencies: [x]}\n  b: {name: x, dependencies: [x]}",
         ["3:13 another environment is called `x`, in line 2"],
