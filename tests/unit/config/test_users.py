@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import pwd
 import random
@@ -137,6 +138,14 @@ def test_another_password_changes_its_own_characters_only(tmp_path: Path, text: 
         assert text_of(path) in [text.replace(was, f"'{OTHER}'", 1) for was in quotes]
 
 
+@pytest.fixture
+def empty_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the accounts of a deployment that may run beside the tests."""
+    monkeypatch.setattr(pwd, "getpwall", list)
+    monkeypatch.setattr(grp, "getgrall", list)
+
+
+@pytest.mark.usefixtures("empty_machine")
 def test_comments_stay_with_whom_they_belong_to(tmp_path: Path) -> None:
     path = written(tmp_path, BLOCK)
     add(path, groups=["users", "admin"], primary_group="users")
@@ -185,7 +194,7 @@ def test_the_last_user_leaves_an_empty_mapping(tmp_path: Path) -> None:
 def test_numbers_are_those_that_nobody_has(tmp_path: Path) -> None:
     path = written(tmp_path, BLOCK)
     here = {entry.pw_uid for entry in pwd.getpwall()}
-    uids = [add(path, name).security.users[name].uid for name in ("ben", "cleo", "dan")]
+    uids = [add(path, name).security.users[name].uid for name in ("no-one", "none", "nix")]
     assert len({20010, *uids}) == 4
     assert not here & set(uids)
     with users.draft(path) as draft:
@@ -196,6 +205,7 @@ def test_numbers_are_those_that_nobody_has(tmp_path: Path) -> None:
                 users.add(draft, NewUser("eve", uid=os.getuid()))
 
 
+@pytest.mark.usefixtures("empty_machine")
 def test_the_largest_number_is_followed_by_a_free_one(tmp_path: Path) -> None:
     text = BLOCK.replace("20010", "2147483647").replace("20001", "65533")
     path = written(tmp_path, text)
