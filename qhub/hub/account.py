@@ -12,6 +12,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,6 +22,10 @@ from .limits import Cgroup, bound, bound_processes, cpus_for
 
 LOGIN_SHELL = ("/bin/bash", "-lc", 'PATH="$QHUB_PATH:$PATH" exec "$SHELL"')
 """A shell to work in. What the system does at a login makes a PATH of its own, without ours."""
+
+
+TEMPORARY = ("/var/tmp", "/run")  # noqa: S108
+"""Folders of a sandbox that are empty at its start; what comes into them goes with it."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +128,10 @@ class Account:
         command = [self.sandbox[0], "--bind", str(self.runtime / "tmp"), "/tmp", *self.sandbox[1:]]  # noqa: S108
         for path, writable in folders.items():
             command += ["--bind-try" if writable else "--ro-bind-try", str(path), str(path)]
+        # Between all these folders nothing can be written: it would be lost with the sandbox.
+        hidden = (path for flag, path in pairwise(self.sandbox) if flag == "--tmpfs")
+        for place in sorted({"/", *hidden} - {*TEMPORARY}):
+            command += ["--remount-ro", place]
         return [*command, "--chdir", str(self.home), "--", *program]
 
     def log(self, kind: str) -> IO[bytes]:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from qhub.hub import video_chat
+from qhub.hub.account import TEMPORARY
 from qhub.local import interpreter
 from qhub.local.facts import Machine
 
@@ -22,7 +23,6 @@ _SYSTEM = (
     *("/etc", "/opt", "/nix", "/sys"),
 )
 _RESOLVER = Path("/etc/resolv.conf")
-_EMPTY = ("/var/tmp", "/run")  # noqa: S108
 
 
 def obstacle(python: Path) -> str | None:
@@ -84,7 +84,7 @@ def _system(python: Path, *hidden: Path) -> list[str]:
     command += ["--proc", "/proc", "--dev", "/dev"]
     for card in sorted(Path("/dev").glob("nvidia*")):
         command += ["--dev-bind-try", str(card), str(card)]
-    for empty in (*_EMPTY, *map(str, hidden)):
+    for empty in (*TEMPORARY, *map(str, hidden)):
         command += ["--tmpfs", empty]
     if not _in_system(_RESOLVER.resolve()):  # /run, as a rule
         command += _read_only(_RESOLVER.resolve())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -92,6 +93,13 @@ def test_people_find_the_folders_by_the_path_of_the_cluster(sandboxes: Deploymen
     folders.as_person(sandboxes, "alice", "open('/shared/sailors/note', 'w').write('ahoy')")
     read = "print(open('/shared/sailors/note').read(), os.listdir('/shared/library'))"
     assert folders.as_person(sandboxes, "ben", read) == "ahoy []\n"
+
+
+@pytest.mark.parametrize("where", ["/", "/shared", "/shared/captains", "..", "../alice", "/srv"])
+def test_nothing_is_put_where_it_would_be_lost(sandboxes: Deployment, where: str) -> None:
+    made = f"os.makedirs(os.path.join({where!r}, 'mine'))"
+    said = folders.as_person(sandboxes, "ben", f"try: {made}\nexcept OSError as e: print(e.errno)")
+    assert int(said) == errno.EROFS
 
 
 def test_temporary_files_are_each_person_s(sandboxes: Deployment) -> None:
