@@ -34,8 +34,8 @@ def kills() -> int:
 
 def limit() -> str:
     """What this server may take, in words."""
-    size, profile = int(os.environ.get("MEM_LIMIT") or 0), os.environ.get("QHUB_PROFILE", "")
-    return f"{size / 1024**3:.3g} GB of memory (profile {profile})"
+    memory, profile = os.environ.get("QHUB_MEMORY"), os.environ.get("QHUB_PROFILE")
+    return f"{memory} of memory (profile {profile})"
 
 
 class Connection(ZMQChannelsWebsocketConnection):

@@ -114,14 +114,15 @@ def facts_of(profile: Profile) -> list[str]:
     if cpu := profile.get("cpu_limit"):
         facts.append(f"{cpu:g} processor{'' if cpu == 1 else 's'}")
     if memory := profile.get("mem_limit"):
-        facts.append(f"{_size(memory)} memory")
+        facts.append(f"{size(memory)} memory")
     if gpus := profile.get("gpus"):
         facts.append(f"{gpus} graphics card{'' if gpus == 1 else 's'}")
     return facts
 
 
-def _size(size: int) -> str:
+def size(memory: int) -> str:
+    """So many bytes in words: `8 GB`."""
     for factor, unit in ((1024**3, "GB"), (1024**2, "MB")):
-        if size >= factor:
-            return f"{size / factor:.4g} {unit}"
-    return f"{size} bytes"
+        if memory >= factor:
+            return f"{memory / factor:.4g} {unit}"
+    return f"{memory} bytes"

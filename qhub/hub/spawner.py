@@ -20,7 +20,7 @@ from traitlets import Dict, Unicode, default
 from . import listeners, logs
 from .account import Account, deliver, end_sandboxes, start_time
 from .limits import Cgroup
-from .profiles import ProfileError, Profiles
+from .profiles import ProfileError, Profiles, size
 
 READY_POLL_SECONDS = 0.05
 LONGEST_SOCKET = 103
@@ -81,7 +81,11 @@ class ProcessSpawner(LocalProcessSpawner):
         """What the server can tell a person whose kernel was ended for its memory."""
         cgroup = self._cgroup()
         events = str(cgroup.memory_events()) if cgroup else ""
-        return {"QHUB_PROFILE": self.profile["display_name"], "QHUB_MEMORY_EVENTS": events}
+        return {
+            "QHUB_PROFILE": self.profile["display_name"],
+            "QHUB_MEMORY": size(self.profile["mem_limit"] or 0),
+            "QHUB_MEMORY_EVENTS": events,
+        }
 
     @default("apply_user_options")
     def _apply_user_options_default(self) -> Any:

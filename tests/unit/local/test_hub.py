@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from qhub.hub import limits, theme
-from qhub.hub.profiles import ProfileError, Profiles, facts_of, graphics_cards, slug
+from qhub.hub.profiles import ProfileError, Profiles, facts_of, graphics_cards, size, slug
 
 PROFILES: list[dict[str, Any]] = [
     {"display_name": "Small", "description": "<b>x</b>", "cpu_limit": 1.0, "mem_limit": 2**30},
@@ -67,6 +67,7 @@ def test_graphics_cards_are_counted_without_their_other_devices(tmp_path: Path) 
 
 
 def test_profiles_in_words() -> None:
+    assert [size(800 * 1024**2), size(3 * 2**29), size(512)] == ["800 MB", "1.5 GB", "512 bytes"]
     assert facts_of(PROFILES[0]) == ["1 processor", "1 GB memory"]
     assert facts_of({"cpu_limit": 1.5, "mem_limit": 3 * 2**29, "gpus": 2}) == [
         "1.5 processors",
