@@ -169,6 +169,12 @@ class CondaStore(Section):
     enabled: bool | None = Field(
         None, description="Default: on for Kubernetes, off for the local provider."
     )
+    channels: list[Title] = Field(
+        default_factory=lambda: ["conda-forge"],
+        min_length=1,
+        description="Where conda-store itself comes from with the local provider, and what "
+        "environments of users come from unless they name others.",
+    )
     default_namespace: CondaNamespace = Field(
         "global", description="Namespace of the environments of this file."
     )

@@ -16,7 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
-from . import logs, shared_place, shares, video_chat
+from . import logs, namespaces, shared_place, shares, video_chat
 from .kernels import jupyter_path
 from .limits import Cgroup, bound, bound_processes, cpus_for
 
@@ -42,6 +42,7 @@ class Account:
         python: interpreter of people's environment.
         unix: whether each person is a Unix user.
         sandbox: the command of a sandbox without what is the person's; empty for none.
+        namespaces: those of conda-store that they see.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Account:
     python: str
     unix: bool
     sandbox: Sequence[str] = ()
+    namespaces: Sequence[str] = ()
 
     @classmethod
     def of(cls, name: str, settings: Mapping[str, Any]) -> Account:
@@ -66,6 +68,7 @@ class Account:
             KeyError: there is nobody of that name.
         """
         person, groups, machine = settings["users"][name], settings["groups"], settings["machine"]
+        everybodys = machine.get("conda_store")
         return cls(
             name=name,
             uid=person["uid"],
@@ -76,6 +79,9 @@ class Account:
             python=machine["user_python"],
             unix=machine["unix"],
             sandbox=machine["sandbox"],
+            namespaces=namespaces.of_person(name, person["groups"], groups, everybodys)
+            if everybodys
+            else (),
         )
 
     @property
@@ -93,7 +99,8 @@ class Account:
 
     def environment(self) -> dict[str, str]:
         """What their processes are told: theirs, nothing of the service that starts them."""
-        kernels = jupyter_path(self.directory, self.gids)
+        built = [str(namespaces.jupyter(self.directory, name)) for name in self.namespaces]
+        kernels = ":".join([jupyter_path(self.directory, self.gids), *built])
         rooms = video_chat.rooms(self.directory, self.name)
         programs = f"{Path(self.python).parent}:{self.directory}/bin"
         return {
@@ -123,6 +130,8 @@ class Account:
         shared = Path(self.directory, "shared")
         folders = {shared / name: writable for name, writable in self.folders.items()}
         folders[video_chat.rooms(self.directory, self.name)] = False
+        for name in self.namespaces:
+            folders[namespaces.folder(self.directory, name)] = False
         folders |= dict.fromkeys((self.home, self.runtime, *map(Path, more)), True)
         # Everything else may lie in /tmp, so that comes first.
         command = [self.sandbox[0], "--bind", str(self.runtime / "tmp"), "/tmp", *self.sandbox[1:]]  # noqa: S108

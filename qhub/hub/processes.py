@@ -17,6 +17,7 @@ import bcrypt
 
 from . import common, dask_service, headers, monitoring, ssh_service
 from .account import LOGIN_SHELL
+from .conda_store import service as conda_store
 from .profiles import Profile, Profiles, graphics_cards
 from .spawner import ProcessSpawner
 
@@ -30,6 +31,8 @@ def configure(c: Any, settings: dict[str, Any]) -> None:
     _services(c, settings["tokens"], machine)
     if settings["monitoring"]:
         monitoring.configure(c, settings["tokens"])
+    if settings["conda_store"]:
+        conda_store.configure(c, settings["tokens"])
     _spawner(c, settings, machine)
 
 

@@ -120,6 +120,23 @@ def _dask_gateway_remove(options: argparse.Namespace) -> None:
         dask_gateway.remove(machine, _say)
 
 
+def _conda_store_apply(options: argparse.Namespace) -> None:
+    from qhub.local import conda_store
+    from qhub.local.settings import CondaStoreSettings
+
+    settings = _settings(CondaStoreSettings, options.settings)
+    machine = _machine(options.facts)
+    conda_store.apply(machine, settings, options.hub, options.requirements, _say)
+
+
+def _conda_store_remove(options: argparse.Namespace) -> None:
+    from qhub.local import conda_store, owned
+
+    machine = owned.claim(options.facts)
+    if machine is not None:
+        conda_store.remove(machine, _say)
+
+
 def _kubessh_apply(options: argparse.Namespace) -> None:
     from qhub.local import kubessh
     from qhub.local.settings import SshSettings
@@ -189,6 +206,9 @@ def _parser() -> argparse.ArgumentParser:
     add(hub, "remove", _jupyterhub_remove)
     add(dask, "apply", _dask_gateway_apply, "--settings", "--hub")
     add(dask, "remove", _dask_gateway_remove)
+    store = verbs("conda-store")
+    add(store, "apply", _conda_store_apply, "--settings", "--hub", "--requirements")
+    add(store, "remove", _conda_store_remove)
     ssh = verbs("kubessh")
     add(ssh, "apply", _kubessh_apply, "--settings", "--hub")
     add(ssh, "remove", _kubessh_remove)

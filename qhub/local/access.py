@@ -17,23 +17,26 @@ from pathlib import Path
 from qhub.errors import LocalError
 
 _ACCESS, _DEFAULT = "system.posix_acl_access", "system.posix_acl_default"
-_OWNER, _OWN_GROUP, _GROUP, _MASK, _OTHERS = 0x01, 0x04, 0x08, 0x10, 0x20
+_OWNER, _USER, _OWN_GROUP, _GROUP, _MASK, _OTHERS = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
 _NO_ID = 0xFFFFFFFF
 
 
 @dataclass(frozen=True)
 class Rights:
-    """What a file's group, further groups by their gid, and all others may do."""
+    """What a file's group, further groups by their gid, people by their uid, and others may do."""
 
     group: int = 0
     named: Mapping[int, int] = field(default_factory=dict)
+    people: Mapping[int, int] = field(default_factory=dict)
     others: int = 0
 
     def packed(self, owner: int = 7, most: int = 7) -> bytes:
         """The kernel's form of a list; nobody but the owner may do more than `most`."""
-        entries = [(_OWNER, owner, _NO_ID), (_OWN_GROUP, self.group & most, _NO_ID)]
+        entries = [(_OWNER, owner, _NO_ID)]
+        entries += [(_USER, may & most, uid) for uid, may in sorted(self.people.items())]
+        entries += [(_OWN_GROUP, self.group & most, _NO_ID)]
         entries += [(_GROUP, may & most, gid) for gid, may in sorted(self.named.items())]
-        mask = reduce(or_, self.named.values(), self.group) & most
+        mask = reduce(or_, [*self.named.values(), *self.people.values()], self.group) & most
         entries += [(_MASK, mask, _NO_ID), (_OTHERS, self.others & most, _NO_ID)]
         return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
 
@@ -91,6 +94,25 @@ def guard(folder: Path, gids: Sequence[int] | None) -> None:
         raise LocalError(
             f"{folder} can't be opened to several groups: the file system has no access lists",
             HINT.format("Name one group"),
+        ) from error
+
+
+def guard_for(folder: Path, uid: int) -> None:
+    """Make a folder that, beside its owner, one person may enter and read.
+
+    Raises:
+        LocalError: the file system knows no access lists.
+    """
+    wanted = Rights(people={uid: 5}).packed()
+    if _list(folder, _ACCESS) == wanted:
+        return
+    folder.chmod(0o700)
+    try:
+        _set_list(folder, _ACCESS, wanted)
+    except OSError as error:
+        raise LocalError(
+            f"{folder} can't be opened to one person: the file system has no access lists",
+            HINT.format("Leave conda_store.enabled out"),
         ) from error
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import grp
+import hashlib
 import json
 import os
 import pwd
@@ -273,6 +274,41 @@ def remove(machine: Machine, users: Sequence[str], groups: Sequence[str]) -> Non
             del known[name]
     if machine.private.is_dir():
         write_private(_groups_file(machine), json.dumps(known, indent=1) + "\n")
+
+
+def service_account(machine: Machine, name: str) -> str:
+    """The Unix user of a service of this deployment's; nobody's name begins with a dash."""
+    place = hashlib.sha256(os.fsencode(machine.directory)).hexdigest()[:8]
+    return f"{PREFIX}-{name}-{place}"
+
+
+def ensure_service(machine: Machine, name: str) -> tuple[int, int]:
+    """Have a Unix user for a service that shall not be root; returns uid and gid.
+
+    Raises:
+        LocalError: it can't be made.
+    """
+    unix_name = service_account(machine, name)
+    try:
+        entry = pwd.getpwnam(unix_name)
+    except KeyError:
+        flags = ["--system", "--user-group", "--no-create-home", "--no-log-init"]
+        flags += ["--home-dir", str(machine.directory), "--shell", "/usr/sbin/nologin"]
+        _run("useradd", *flags, "--comment", f"{name} of {machine.directory}", unix_name)
+        entry = pwd.getpwnam(unix_name)
+    return entry.pw_uid, entry.pw_gid
+
+
+def remove_service(machine: Machine, name: str) -> None:
+    """Remove the Unix user of a service with all its processes. Fine when there is none."""
+    if os.geteuid() != 0:
+        return
+    try:
+        entry = pwd.getpwnam(service_account(machine, name))
+    except KeyError:
+        return
+    system.end(partial(system.of_user, entry.pw_uid))
+    _run("userdel", entry.pw_name)
 
 
 def remove_all(machine: Machine) -> None:

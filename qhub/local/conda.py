@@ -3,6 +3,7 @@
 Run as a program of its own (`python -m qhub.local.conda REQUEST PREFIX LOCK`), so that what it says
 goes to the log of the environment, and a destroy finds it at work. REQUEST is a file of JSON with
 `channels` and `packages`. With LOCK there already, nothing is solved: exactly that is installed.
+With REQUEST alone it is only asked whether the channels have all of it.
 """
 
 # mypy: disable-error-code="import-not-found, import-untyped"
@@ -101,6 +102,14 @@ async def create(request: Path, prefix: Path, lock: Path) -> None:
     write_launcher(prefix, activation(prefix, platform))
 
 
+async def look(request: Path) -> None:
+    """Solve, and leave it at that."""
+    from rattler import Subdir
+
+    wanted = json.loads(request.read_text(encoding="utf-8"))
+    await _solve(_channels(wanted["channels"]), wanted["packages"], Subdir.current())
+
+
 def in_words(error: BaseException, channels: Sequence[str]) -> str:
     """What went wrong, in one line."""
     said = _discreet(" ".join(str(error).split()) or type(error).__name__)
@@ -122,10 +131,10 @@ def _discreet(text: str) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the program; returns its exit code."""
-    request, prefix, lock = map(Path, arguments)
+    request, *places = map(Path, arguments)
     os.umask(0o022)
     try:
-        asyncio.run(create(request, prefix, lock))
+        asyncio.run(create(request, *places) if places else look(request))
     except ModuleNotFoundError as error:
         print(f"error: {error.name} is missing: pip install 'qhub[local]'", flush=True)
     except Exception as error:  # rattler has a kind of error of its own for each step

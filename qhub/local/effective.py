@@ -15,6 +15,7 @@ from typing import Any
 
 from qhub.errors import LocalError
 from qhub.hub import dask_service, ssh_service
+from qhub.hub.conda_store import service
 from qhub.local import credentials, monitoring, sandbox
 from qhub.local.facts import Machine
 from qhub.local.files import secret, write_private
@@ -91,7 +92,12 @@ def _with_machine(machine: Machine, data: dict[str, Any]) -> dict[str, Any]:
     return data | {
         "notice": notice,
         "tokens": {name: secret(private / f"token-{name}") for name in SERVICES}
-        | ({monitoring.SERVICE: monitoring.token(machine)} if data["monitoring"] else {}),
+        | ({monitoring.SERVICE: monitoring.token(machine)} if data["monitoring"] else {})
+        | (
+            {service.SERVICE: secret(private / f"token-{service.SERVICE}")}
+            if data["conda_store"]
+            else {}
+        ),
         "machine": {
             "directory": str(machine.directory),
             "private": str(private),
@@ -103,6 +109,7 @@ def _with_machine(machine: Machine, data: dict[str, Any]) -> dict[str, Any]:
             "user_python": str(machine.interpreter("user")),
             "unix": machine.unix,
             "sandbox": sandbox.arguments(machine),
+            "conda_store": data["conda_store"],
         },
     }
 

@@ -15,7 +15,6 @@ import fcntl
 import json
 import os
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,7 +23,7 @@ from typing import IO
 
 from qhub.errors import LocalError
 from qhub.hub import dask_environments, kernels
-from qhub.local import access, installer, specs
+from qhub.local import access, installer, packages, specs
 from qhub.local.facts import Machine
 from qhub.local.files import ensure_folder, write_private
 from qhub.local.installer import Build, is_complete
@@ -37,12 +36,6 @@ _REMOVED = ".removed"
 """Marks what is no longer configured, and goes as soon as no kernel runs in it."""
 _SLOT_POLL_SECONDS = 0.1
 _NICENESS = 10
-_COMPILE = (
-    "import compileall, re, sysconfig; "
-    "compileall.compile_dir(sysconfig.get_path('purelib'), quiet=2, workers=0, "
-    "rx=re.compile('/tests?/'))"
-)
-"""Else every kernel of people who may not write there does it anew; tests take half of the time."""
 
 
 def _builds(machine: Machine, name: str = "") -> Path:
@@ -141,8 +134,8 @@ def _build(machine: Machine, name: str, folder: Path, spec: EnvironmentSettings)
         os.nice(_NICENESS)  # what people do meanwhile comes first
         (_install_conda if specs.needs_conda(spec) else _install_venv)(build, spec)
         _describe_kernel(folder, name)
-        _keep_versions(build)
-        build.install(build.folder / "bin" / "python", "-I", "-c", _COMPILE)
+        packages.keep_versions(build)
+        packages.compile_all(build)
         gids = sorted(spec.groups.values()) if spec.groups else ()
         build.try_out(f"import {specs.KERNEL}", gids, through=[kernels.launcher(folder)])
 
@@ -163,32 +156,14 @@ def _install_venv(build: Build, spec: EnvironmentSettings) -> None:
     own = {"UV_PYTHON_INSTALL_DIR": str(machine.environments / "python")}
     build.uv("venv", "--no-project", "--python", python, build.folder, more=own)
     write_launcher(build.folder, venv_setup(build.folder))
-    _install_pip(build, specs.requirements(spec))
+    packages.pip(build, specs.requirements(spec))
 
 
 def _install_conda(build: Build, spec: EnvironmentSettings) -> None:
     """What the channels have, by py-rattler; then pip's part into the same folder."""
-    request, lock = (build.folder.with_suffix(end) for end in (".json", ".lock"))
-    channels = [_channel(build.machine, channel) for channel in spec.channels]
-    wanted = {"channels": channels, "packages": specs.conda_packages(spec)}
-    write_private(request, json.dumps(wanted, indent=1) + "\n")
-    build.install(sys.executable, "-m", "qhub.local.conda", request, build.folder, lock)
+    packages.conda(build, spec.channels, specs.conda_packages(spec))
     if spec.pip:
-        _install_pip(build, spec.pip, "--break-system-packages")
-
-
-def _install_pip(build: Build, requirements: list[str], *flags: str) -> None:
-    wanted = build.folder.with_suffix(".in")
-    write_private(wanted, "\n".join(requirements) + "\n")  # may hold an address with a password
-    into = ("--python", build.folder / "bin" / "python")
-    build.uv("pip", "install", *into, *flags, "--requirement", wanted)
-
-
-def _channel(machine: Machine, name: str) -> str:
-    """A channel as rattler takes it: a folder counts from that of the configuration."""
-    if name.startswith(("./", "../", "~/")):
-        return str((machine.deployment / Path(name).expanduser()).resolve())
-    return name
+        packages.pip(build, spec.pip, "--break-system-packages")
 
 
 def _python(build: Build, request: str) -> str:
@@ -219,12 +194,6 @@ def _describe_kernel(folder: Path, name: str) -> None:
         "env": dask_environments.variable(name),
     }
     write_private(kernel / "kernel.json", json.dumps(description, indent=1) + "\n", mode=0o644)
-
-
-def _keep_versions(build: Build) -> None:
-    python = build.folder / "bin" / "python"
-    listed = build.uv_says("pip", "freeze", "--python", python)
-    write_private(build.folder.with_suffix(".txt"), listed)
 
 
 def _links(machine: Machine, name: str) -> Iterator[Path]:

@@ -10,7 +10,16 @@ from pathlib import Path
 
 from qhub.errors import LocalError
 from qhub.hub import limits, shared_place
-from qhub.local import accounts, dask_gateway, jupyterhub, kubessh, owned, supervisor, system
+from qhub.local import (
+    accounts,
+    conda_store,
+    dask_gateway,
+    jupyterhub,
+    kubessh,
+    owned,
+    supervisor,
+    system,
+)
 from qhub.local.facts import MARKER, Machine
 
 DATA = (
@@ -21,6 +30,7 @@ DATA = (
     "private/ssh_host_ed25519_key",
     "private/ssh_host_ed25519_key.pub",
     "private/jitsi-secret",
+    "conda-store",
 )
 """What stays with `keep_data`, relative to the deployment's folder."""
 
@@ -46,6 +56,7 @@ def remove(facts: Path, keep_data: bool, say: Callable[[str], None]) -> None:
     if ours:
         dask_gateway.remove(machine, say)  # first: it would start people's workers again
         kubessh.remove(machine, say)
+        conda_store.remove(machine, say)
         jupyterhub.remove(machine, say)
     # Also where somebody removed the folder: what runs has lost it, and goes on all the same.
     supervisor.stop(machine)

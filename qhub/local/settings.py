@@ -2,8 +2,9 @@
 
 `MachineSettings` is the `terraform.tfvars.json` of 02-infrastructure, `HubSettings` that of
 05-jupyterhub, `DaskGatewaySettings` that of 06-dask-gateway, `EnvironmentsSettings` that of
-07-conda-store, `SshSettings` that of 08-kubessh, `JitsiSettings` that of 09-jitsi. Times are
-minutes, memory is bytes, processors are cores.
+07-conda-store, `CondaStoreSettings` that of 07-conda-store-server, `SshSettings` that of
+08-kubessh, `JitsiSettings` that of 09-jitsi. Times are minutes, memory is bytes, processors are
+cores.
 """
 
 from __future__ import annotations
@@ -152,6 +153,9 @@ class HubSettings(_Settings):
     idle_culler: IdleCuller = Field(default_factory=lambda: IdleCuller())
     authentication: Authentication = Field(default_factory=lambda: Authentication())
     monitoring: bool = Field(False, description="whether Prometheus may read metrics")
+    conda_store: str | None = Field(
+        None, description="where conda-store runs beside: the namespace that everybody sees"
+    )
 
 
 class EnvironmentSettings(_Settings):
@@ -176,6 +180,24 @@ class Person(_Settings):
     uid: int = Field(ge=1, lt=2**31)
     primary_group: str
     groups: list[str] = Field(description="all groups, the primary one among them")
+
+
+class CondaStoreUser(Person):
+    """Somebody who may build environments."""
+
+    admin: bool = Field(False, description="whether they may do everything there")
+
+
+class CondaStoreSettings(_Settings):
+    """Who makes environments of their own at conda-store, and what of."""
+
+    channels: list[str] = Field(
+        min_length=1, description="where it comes from itself, and environments by default"
+    )
+    default_namespace: str = Field("global", description="the namespace that everybody sees")
+    max_workers: int = Field(2, ge=1, description="how many environments are built at a time")
+    users: dict[str, CondaStoreUser]
+    groups: dict[str, Group]
 
 
 class Worker(_Settings):

@@ -9,6 +9,8 @@ from pathlib import Path
 from qhub.errors import MissingSecret
 from qhub.local import (
     accounts,
+    conda_store,
+    conda_store_environment,
     credentials,
     dask_gateway,
     effective,
@@ -30,6 +32,7 @@ SUPERVISOR = "terraform_data.supervisor"
 JUPYTERHUB = "terraform_data.jupyterhub"
 DASK_GATEWAY = "terraform_data.dask_gateway"
 KUBESSH = "terraform_data.kubessh"
+CONDA_STORE = "terraform_data.conda_store"
 
 
 @dataclass(frozen=True)
@@ -154,6 +157,18 @@ def drift_kubessh(machine: Machine) -> dict[str, str]:
     """The resource of 08-kubessh where it must be made again, with the reason."""
     reason = kubessh.edited(machine) or _program(machine, kubessh.PROGRAM, kubessh.read_by(machine))
     return {KUBESSH: reason} if reason else {}
+
+
+def drift_conda_store(machine: Machine) -> dict[str, str]:
+    """The resource of 07-conda-store-server where it must be made again, with the reason."""
+    files = conda_store.read_by(machine)
+    reasons = (_program(machine, name, files) for name in conda_store.PROGRAMS)
+    reason = (
+        environment.broken(machine, conda_store_environment.NAME)
+        or conda_store.edited(machine)
+        or next(filter(None, reasons), None)
+    )
+    return {CONDA_STORE: reason} if reason else {}
 
 
 def _program(machine: Machine, name: str, files: list[Path]) -> str | None:

@@ -12,6 +12,7 @@ from qhub.config import Config
 from qhub.errors import UsageError
 from qhub.stages.base import Stage
 from qhub.stages.conda_store import LocalCondaStore
+from qhub.stages.conda_store_server import LocalCondaStoreServer
 from qhub.stages.dask_gateway import LocalDaskGateway
 from qhub.stages.infrastructure import LocalInfrastructure
 from qhub.stages.jitsi import LocalJitsi
@@ -23,6 +24,7 @@ STAGES: tuple[Stage[Any, Any], ...] = (
     LocalJupyterHub(),
     LocalDaskGateway(),
     LocalCondaStore(),
+    LocalCondaStoreServer(),
     LocalKubeSsh(),
     LocalJitsi(),
 )

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from qhub.config import Config
 from qhub.config.profiles import Environment, PipDependencies
-from qhub.errors import PreflightError, StageError
+from qhub.errors import StageError
 from qhub.local.facts import Machine
 from qhub.local.settings import EnvironmentSettings, EnvironmentsSettings
 from qhub.stages.base import Stage
@@ -51,8 +51,7 @@ class LocalCondaStore(Stage[EnvironmentsSettings, LocalOutputs]):
     depends_on = (LocalInfrastructure,)
 
     def applies_to(self, config: Config) -> bool:
-        wanted = config.environments or config.conda_store.enabled
-        return config.provider == "local" and bool(wanted)
+        return config.provider == "local" and bool(config.environments)
 
     def inputs(self, config: Config) -> EnvironmentsSettings:
         environments = config.environments.values()
@@ -66,14 +65,6 @@ class LocalCondaStore(Stage[EnvironmentsSettings, LocalOutputs]):
             facts="/deployment/.qhub/machine.json",
             environments=sorted(self.inputs(config).environments),
         )
-
-    def preflight(self, config: Config, folder: Path) -> None:
-        if config.conda_store.enabled:
-            raise PreflightError(
-                "conda_store.enabled: the local provider can't run the conda-store server yet",
-                hint="Take the key out: `environments:` are built without it, and in a terminal of "
-                "JupyterLab `qhub-env` makes environments of one's own.",
-            )
 
     def check(self, outputs: LocalOutputs) -> None:
         for address, reason in self.drift(outputs).items():

@@ -34,6 +34,9 @@ def hub_settings(config: Config) -> HubSettings:
                 mode="json", exclude_none=True
             ),
             "monitoring": config.monitoring.enabled,
+            "conda_store": config.conda_store.default_namespace
+            if config.conda_store.enabled
+            else None,
         }
     )
 

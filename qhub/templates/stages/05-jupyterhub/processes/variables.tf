@@ -75,3 +75,9 @@ variable "monitoring" {
   description = "Whether Prometheus may read metrics of the hub and its proxy."
   type        = bool
 }
+
+variable "conda_store" {
+  description = "Where conda-store runs beside: its namespace that everybody sees; else null."
+  type        = string
+  default     = null
+}

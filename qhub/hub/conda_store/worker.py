@@ -1,0 +1,46 @@
+"""conda-store's worker, which builds; what it built is listed as kernels."""
+
+# mypy: disable-error-code="import-not-found, misc, untyped-decorator"
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from celery.signals import task_postrun, worker_ready
+from conda_store_server._internal.worker.app import CondaStoreWorker
+from kernels import publish
+
+_CHANGES = {
+    "task_build_conda_environment",
+    "task_update_environment_build",
+    "task_delete_build",
+    "task_delete_environment",
+    "task_delete_namespace",
+}
+"""Tasks after which other environments are there."""
+
+
+def _publish() -> None:
+    settings = json.loads(Path(os.environ["QHUB_SETTINGS"]).read_text(encoding="utf-8"))
+    publish(Path(settings["store"]), Path(settings["state"], "kernels.lock"))
+
+
+@worker_ready.connect
+def _ready(**_: Any) -> None:
+    _publish()
+
+
+@task_postrun.connect
+def _done(task: Any = None, **_: Any) -> None:
+    if task.name in _CHANGES:
+        _publish()
+
+
+if __name__ == "__main__":
+    config = str(Path(__file__).with_name("config.py"))
+    sys.argv[1:] = ["--config", config]  # each process that builds reads them anew
+    CondaStoreWorker.launch_instance()

@@ -1,0 +1,43 @@
+"""Namespaces of conda-store on a machine: whose they are, and where their kernels lie.
+
+    conda-store/store/NAMESPACE                   the builds; only who sees the namespace may enter
+    conda-store/store/NAMESPACE/jupyter/kernels   a kernel for each environment that can be one
+
+One for everybody, one a group, one a person. Where a person bears the name of a group, the
+namespace of that name is the group's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable
+from pathlib import Path
+
+
+def store(directory: str | Path) -> Path:
+    """Where all builds are."""
+    return Path(directory, "conda-store", "store")
+
+
+def folder(directory: str | Path, namespace: str) -> Path:
+    """Where the builds of a namespace are."""
+    return store(directory) / namespace
+
+
+def jupyter(directory: str | Path, namespace: str) -> Path:
+    """Where the kernels of a namespace are, as JUPYTER_PATH takes it."""
+    return folder(directory, namespace) / "jupyter"
+
+
+def of_person(
+    name: str, theirs: Iterable[str], groups: Container[str], everybodys: str
+) -> list[str]:
+    """The namespaces that somebody sees.
+
+    Args:
+        name: the person's name at the hub.
+        theirs: the groups that they are in.
+        groups: all groups.
+        everybodys: the namespace that all people see.
+    """
+    own = [] if name in groups else [name]
+    return [*dict.fromkeys([everybodys, *theirs, *own])]
