@@ -46,7 +46,7 @@ ACCOUNT = "store"
 """What the Unix user is named after."""
 MARK = "QHUB_CONDA_STORE"
 """Set for everything that conda-store starts."""
-FILES = ("access.py", "config.py", "kernels.py", "rights.py", "server.py", "worker.py")
+FILES = ("access.py", "config.py", "kernels.py", "places.py", "rights.py", "server.py", "worker.py")
 """What runs in conda-store's own environment."""
 _NETWORK = (
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),

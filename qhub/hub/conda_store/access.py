@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit, urlunsplit
 
 from conda_store_server._internal import orm
 from conda_store_server._internal.server.dependencies import get_templates
@@ -19,9 +18,8 @@ from conda_store_server.server.auth import AuthenticationBackend, JupyterHubOAut
 from conda_store_server.server.schema import AuthenticationToken, Permissions
 from fastapi import Depends, HTTPException, Request, Response
 from fastapi.responses import FileResponse, RedirectResponse
+from places import PREFIX, within
 from rights import allows
-
-PREFIX = "/conda-store"
 
 
 class Tokens(AuthenticationBackend):
@@ -72,11 +70,11 @@ class Login(JupyterHubOAuthAuthentication):
 
     async def _post_login_method_response(self, redirect_url: str) -> Any:
         """Go on within conda-store, whatever the address says that somebody followed."""
-        return RedirectResponse(_within(redirect_url), status_code=303)
+        return RedirectResponse(within(redirect_url), status_code=303)
 
     def post_logout_method(self, request: Request, next: str | None = None) -> Any:  # noqa: A002
         """End the session: the cookie lies where the login left it."""
-        response = super().post_logout_method(request, _within(next or ""))
+        response = super().post_logout_method(request, within(next or ""))
         response.delete_cookie(self.cookie_name, path=f"{PREFIX}/")
         return response
 
@@ -100,11 +98,3 @@ class Login(JupyterHubOAuthAuthentication):
         if not path.is_relative_to(folder) or not path.is_file():
             raise HTTPException(status_code=404, detail="there is no such file")
         return FileResponse(path, media_type="text/plain")
-
-
-def _within(address: str) -> str:
-    """The part of an address that lies in conda-store; its first page for any other."""
-    asked = urlsplit(address)
-    if not asked.path.startswith(f"{PREFIX}/"):
-        return f"{PREFIX}/"
-    return urlunsplit(("", "", quote(asked.path), asked.query, ""))

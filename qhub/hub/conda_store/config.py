@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 def configure(c: Any, settings: dict[str, Any]) -> None:
     """Everything: where it lies, who may what, what builds come from."""
     from access import Login, Tokens
+    from places import PREFIX
 
     state = Path(settings["state"])
     database = f"sqlite:///{state / 'conda-store.sqlite'}"
@@ -36,6 +37,7 @@ def configure(c: Any, settings: dict[str, Any]) -> None:
     store.storage_threshold = 1024**3
     c.LocalStorage.storage_path = str(state / "storage")
     c.CondaStoreWorker.concurrency = settings["max_workers"]
+    c.CondaStoreServer.url_prefix = PREFIX
     _server(c.CondaStoreServer)
     c.CondaStoreServer.authentication_class = Login
     Tokens.people = settings["people"]
@@ -47,7 +49,6 @@ def configure(c: Any, settings: dict[str, Any]) -> None:
 
 
 def _server(server: Any) -> None:
-    server.url_prefix = "/conda-store"
     server.behind_proxy = True
     # Other web sites have nothing to ask here; what counts and what the queue does is nobody's.
     server.cors_allow_origin_regex = None

@@ -22,7 +22,7 @@ def publish(store: Path, lock_file: Path) -> None:
     with lock_file.open("w") as lock:  # builds end side by side
         fcntl.flock(lock, fcntl.LOCK_EX)
         for namespace in store.iterdir():
-            if os.access(namespace, os.W_OK):
+            if namespace.is_dir() and os.access(namespace, os.W_OK):
                 _publish(namespace)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from .places import PREFIX as PREFIX
+
 SERVICE = "conda-store"
-PREFIX = "/conda-store"
 CALLBACK = f"{PREFIX}/oauth_callback/"
 """Where the hub sends people back who log in at conda-store."""
 HEALTH = f"{PREFIX}/api/v1/"

@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 
 from qhub.config import parse
-from qhub.errors import PreflightError
 from qhub.hub.kernels import jupyter_path
 from qhub.local import access, conda, specs
 from qhub.local.settings import EnvironmentSettings
 from qhub.stages.conda_store import LocalCondaStore
 
-from ..config.support import EXAMPLE, SECURITY
+from ..config.support import EXAMPLE
 
 
 def spec(*conda: str, pip: tuple[str, ...] = ()) -> EnvironmentSettings:
@@ -125,12 +124,3 @@ def test_an_access_list_as_the_kernel_reads_it() -> None:
         (1, 7), (4, 0), (8, 5), (8, 5), (16, 5), (32, 0),
     ]  # fmt: skip
     assert [number for tag, _, number in entries if tag == 8] == [5, 7]
-
-
-def test_what_can_t_be_run_yet_is_refused_before_anything_changes(tmp_path: Path) -> None:
-    stage = LocalCondaStore()
-    config = parse("project_name: demo\nconda_store: {enabled: true}\n" + SECURITY)
-    assert config.conda_store.enabled
-    assert stage.applies_to(config)
-    with pytest.raises(PreflightError, match="conda-store server"):
-        stage.preflight(config, tmp_path)
