@@ -30,7 +30,7 @@ BUILD_SECONDS = 600
 API = "/conda-store/api/v1"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def channel() -> str:
     try:
         conda_store_environment.preflight(None, Path("/"), [CHANNEL], REQUIREMENTS)
