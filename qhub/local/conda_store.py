@@ -160,6 +160,7 @@ def _write_settings(
         "uid": uid,
         "gid": gid,
         "environment": _environment(machine),
+        "folders": [str(_state(machine) / name) for name in ("home", "tmp", "data/conda-store")],
         "programs": {name: _command(machine, name) for name in ("server", "worker")},
     }
     write_private(_start_file(machine), json.dumps(start, indent=1) + "\n")

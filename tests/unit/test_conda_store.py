@@ -110,9 +110,9 @@ def test_what_was_built_is_a_kernel(tmp_path: Path) -> None:
     (prefix / "etc" / "conda" / "activate.d").mkdir(parents=True)
     (prefix / "etc/conda/activate.d/a.sh").write_text('export TOOLS="$CONDA_PREFIX/my tools"\n')
     (crew / "envs" / "foreign").symlink_to(build(other, "theirs"))
-    kernels.publish(store, lock)
+    kernels.publish([crew, other], lock)
     listed = crew / "jupyter" / "kernels"
-    assert [path.name for path in listed.iterdir()] == ["crew-tools_1"]
+    assert [path.name for path in listed.iterdir()] == ["crew-tools_1"], "others' are others'"
     description = json.loads((listed / "crew-tools_1" / "kernel.json").read_text())
     assert description["display_name"] == "Tools+1 (crew)"
     run = description["argv"][0]
@@ -120,7 +120,7 @@ def test_what_was_built_is_a_kernel(tmp_path: Path) -> None:
     assert said.strip() == f"{prefix}/my tools"
     assert Path(run).stat().st_mode & 0o777 == 0o755
     (crew / "envs" / "Tools+1").unlink()
-    kernels.publish(store, lock)
+    kernels.publish([crew, other], lock)
     assert not list(listed.iterdir())
 
 

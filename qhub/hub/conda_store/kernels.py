@@ -10,20 +10,19 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import re
 import shlex
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 
-def publish(store: Path, lock_file: Path) -> None:
-    """List the kernels of all namespaces as the environments are now."""
+def publish(namespaces: Sequence[Path], lock_file: Path) -> None:
+    """List the kernels of namespaces as their environments are now."""
     with lock_file.open("w") as lock:  # builds end side by side
         fcntl.flock(lock, fcntl.LOCK_EX)
-        for namespace in store.iterdir():
-            if namespace.is_dir() and os.access(namespace, os.W_OK):
-                _publish(namespace)
+        for namespace in namespaces:
+            _publish(namespace)
 
 
 def _publish(namespace: Path) -> None:

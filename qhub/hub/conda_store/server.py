@@ -26,6 +26,8 @@ def main() -> None:
         for namespace in settings["namespaces"]:  # builders may not make any
             api.ensure_namespace(db, namespace)
         store.ensure_conda_channels(db)
+        # The worker does it, too, in its own time; without, the first to ask for a build fails.
+        store.configuration(db).update_storage_metrics(db, store.config.store_directory)
         db.query(orm.Worker).delete()
         db.commit()
     config = uvicorn.Config(

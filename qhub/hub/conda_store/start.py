@@ -31,8 +31,8 @@ def main(program: str) -> None:
         os.setgid(settings["gid"])
         os.setuid(settings["uid"])
     os.umask(0o077)
-    for folder in (environment["HOME"], environment["TMPDIR"]):
-        Path(folder).mkdir(exist_ok=True)
+    for folder in settings["folders"]:
+        Path(folder).mkdir(parents=True, exist_ok=True)
     os.chdir(environment["HOME"])
     command = settings["programs"][program]
     os.execve(command[0], command, environment)  # noqa: S606

@@ -26,7 +26,8 @@ _CHANGES = {
 
 def _publish() -> None:
     settings = json.loads(Path(os.environ["QHUB_SETTINGS"]).read_text(encoding="utf-8"))
-    publish(Path(settings["store"]), Path(settings["state"], "kernels.lock"))
+    places = [Path(settings["store"], name) for name in settings["namespaces"]]
+    publish(places, Path(settings["state"], "kernels.lock"))
 
 
 @worker_ready.connect
