@@ -58,13 +58,14 @@ logs*                       us      700   644
 BESIDE = """
 .                           us      755   -
 qhub-config.yaml            us      -     644
+qhub-config.schema.json     us      -     644
 stages/*/terraform.tfvars*  us      -     600
 stages*                     us      755   644
 local                       us      700   -
 local/*                     us      7777  7777
 .qhub                       us      700   -
 .qhub/logs/*                us      -     600
-.qhub/applied/*.json        us      -     600
+.qhub/applied/*.tfvars.json us      -     600
 .qhub/machine.json          us      -     600
 .qhub/*                     us      755   644
 """
