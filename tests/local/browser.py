@@ -82,7 +82,10 @@ class Person:
         }
         data = None if body is None else json.dumps(body).encode()
         text = self.request(f"/hub/api{path}", data, method, headers)
-        return json.loads(text) if text else None
+        try:
+            return json.loads(text) if text else None
+        except ValueError as error:
+            raise AssertionError(f"status {self.status} of {self.url}: {text[:200]}") from error
 
     def start(self, profile: str | None = None, seconds: float = 60, pause: float = 0.05) -> float:
         """Start the person's server, wait until it is ready; returns how long that took."""
