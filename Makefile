@@ -70,12 +70,12 @@ $(VENV)/.local: $(ROOT)/pyproject.toml $(ROOT)/constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing qhub into .venv"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  --constraint $(ROOT)/constraints.txt --editable "$(ROOT)[local]"
+	  --constraint $(ROOT)/constraints.txt --editable "$(ROOT)[local,kubernetes]"
 	@$(BIN)/python -m compileall -q $(ROOT)/qhub
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.local
 	@echo "installing what tests and checks need"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  --constraint $(ROOT)/constraints.txt --editable "$(ROOT)[local,test,dev]"
+	  --constraint $(ROOT)/constraints.txt --editable "$(ROOT)[local,kubernetes,test,dev]"
 	@touch $@

@@ -8,6 +8,7 @@
     ├── EngineError              1  no usable Terraform, or it could not be run
     ├── StageError               1  a stage failed to plan, apply, destroy or pass its check
     ├── LocalError               1  a service of the local target could not be set up
+    ├── ClusterError             1  a Kubernetes cluster can't be reached, or refuses
     ├── BackupError              1  a backup can't be written, trusted or put back
     ├── LockedError              1  another run is at work on this deployment
     └── Interrupted            130  Ctrl-C or SIGTERM; state is kept, the next run goes on
@@ -102,6 +103,14 @@ class StageError(QhubError):
 
 class LocalError(QhubError):
     """A service, an account or an environment of the local target could not be set up."""
+
+
+class ClusterError(QhubError):
+    """A Kubernetes cluster can't be reached, or refuses; `status` is what HTTP calls that."""
+
+    def __init__(self, message: str, hint: str | None = None, status: int | None = None) -> None:
+        super().__init__(message, hint)
+        self.status = status
 
 
 class BackupError(QhubError):

@@ -21,6 +21,7 @@ from qhub.config.security import Security
 from qhub.config.services import (
     Certificate,
     CiCd,
+    ClusterLimits,
     CondaStore,
     DaskGateway,
     DefaultImages,
@@ -45,8 +46,8 @@ def _certificate(data: dict[str, Any]) -> Certificate:
 
 
 def _state(data: dict[str, Any]) -> TerraformState:
-    here = data.get("provider", "local") in ("local", "existing")
-    return TerraformState.model_construct(type="local" if here else "remote")
+    local = data.get("provider", "local") == "local"
+    return TerraformState.model_construct(type="local" if local else "remote")
 
 
 class Config(Section):
@@ -70,8 +71,8 @@ class Config(Section):
     dns: Dns = Field(default_factory=defaults(Dns), description="The DNS record of that address.")
     terraform_state: TerraformState = Field(
         default_factory=_state,
-        description="Where Terraform keeps what it made. Default: `local` for the providers local "
-        "and existing, else `remote`.",
+        description="Where Terraform keeps what it made. Default: `local` for the local provider, "
+        "else `remote`.",
     )
     ci_cd: CiCd | None = Field(None, description="Deploying from a Git repository.")
     security: Security = Field(description="Users, groups and the way to log in.")
@@ -106,8 +107,12 @@ class Config(Section):
         default_factory=defaults(DefaultImages),
         description="Kubernetes: images that nothing else names.",
     )
+    cluster: ClusterLimits = Field(
+        default_factory=defaults(ClusterLimits),
+        description="Kubernetes: what holds for everything in the namespace.",
+    )
     storage: Storage = Field(
-        default_factory=defaults(Storage), description="Kubernetes: sizes of the volumes."
+        default_factory=defaults(Storage), description="Kubernetes: the volumes."
     )
     conda_store: CondaStore = Field(
         default_factory=defaults(CondaStore),

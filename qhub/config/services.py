@@ -1,5 +1,6 @@
 """How it is reached and what runs beside JupyterHub: the smaller sections of the file."""
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -23,6 +24,7 @@ from qhub.config.fields import (
     defaults,
     disk,
     label,
+    wrong,
 )
 
 CondaNamespace = Annotated[str, Text(label("a namespace of conda-store", 40))]
@@ -69,8 +71,8 @@ class TerraformState(Section):
     """Where Terraform keeps what it made."""
 
     type: Literal["remote", "local", "existing"] = Field(
-        description="`remote`: a bucket made for it; `local`: files beside the configuration; "
-        "`existing`: a backend of yours."
+        description="`remote`: a bucket made for it, with `provider: existing` Secrets of the "
+        "cluster; `local`: files beside the configuration; `existing`: a backend of yours."
     )
     backend: Title | None = Field(None, description="`existing`: kind of backend, such as `s3`.")
     config: dict[str, str] = Field(
@@ -98,7 +100,7 @@ class DefaultImages(Section):
 
 
 class Storage(Section):
-    """Kubernetes: sizes of the volumes."""
+    """Kubernetes: the volumes."""
 
     conda_store: Disk = Field(
         default_factory=lambda: disk("60Gi"), description="Environments and their packages."
@@ -108,8 +110,53 @@ class Storage(Section):
     )
     shared_storage_class: Title | None = Field(
         None,
-        description="StorageClass that several nodes can mount (ReadWriteMany). Default: an NFS "
-        "server in the cluster, or the cloud's own file system.",
+        description="StorageClass of the shared file system. Default: an NFS server in the "
+        "cluster, or the cloud's own file system.",
+    )
+    shared_access_mode: Literal["ReadWriteMany", "ReadWriteOnce"] = Field(
+        "ReadWriteMany",
+        description="Whether several nodes can mount volumes of `shared_storage_class`, or one "
+        "at a time: enough for a cluster of one node.",
+    )
+    home: Disk | None = Field(
+        None,
+        description="Size of a volume for each user's home. Default: homes lie in the shared file "
+        "system.",
+    )
+
+
+def _amount(text: str) -> str:
+    if not re.fullmatch(r"\d+(\.\d+)?(m|[kKMGTPE]i?)?", text):
+        message = f"`{text}` is not an amount as Kubernetes reads it"
+        raise wrong(message, "for example `500m`, `64`, `256Gi`, in quotes")
+    return text
+
+
+Amount = Annotated[str, Text(_amount, r"^\d+(\.\d+)?(m|[kKMGTPE]i?)?$", ("64", "256Gi"))]
+
+
+class ContainerLimits(Section):
+    """What containers get that say nothing, and what they may get at most: `cpu`, `memory`."""
+
+    default: dict[Title, Amount] = Field({}, description="Limits of containers that name none.")
+    default_request: dict[Title, Amount] = Field(
+        {}, description="What is kept free for containers that name nothing."
+    )
+    max: dict[Title, Amount] = Field({}, description="What a container can have at most.")
+    min: dict[Title, Amount] = Field({}, description="What a container has at least.")
+
+
+class ClusterLimits(Section):
+    """Kubernetes: what holds for everything in the namespace."""
+
+    pod_security: Literal["privileged", "baseline", "restricted"] = Field(
+        "baseline", description="Pod Security level that the namespace enforces."
+    )
+    quota: dict[Title, Amount] = Field(
+        {}, description="ResourceQuota: `requests.cpu`, `requests.memory`, `pods`, …"
+    )
+    container_limits: ContainerLimits = Field(
+        default_factory=defaults(ContainerLimits), description="LimitRange of containers."
     )
 
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from qhub.config import Config
 from qhub.errors import PreflightError, StageError, UsageError
 from qhub.runner.destroy import destroy_stages
-from qhub.runner.folder import Folder, write
+from qhub.runner.folder import Folder
 from qhub.runner.graph import walk
 from qhub.runner.interrupt import stop_on_signals
 from qhub.runner.log import RunLog
-from qhub.runner.operation import AnyStage, Operation, Steps, raise_first
+from qhub.runner.operation import AnyStage, Operation, Steps, raise_first, secret_variables
 from qhub.runner.progress import Report
+from qhub.runner.record import Record
 from qhub.runner.render import render, write_files
 from qhub.runner.selection import WHOLE, Selection
 from qhub.stages import select
@@ -61,8 +60,12 @@ def deploy(
     stages = select(config)
     chosen = selection.pick(stages)
     engine = find_engine()
-    with folder.locked("deploy"), RunLog(folder, "deploy") as log, stop_on_signals() as stop:
-        _keep_identity(config, folder)
+    with (
+        folder.locked("deploy"),
+        RunLog(folder, "deploy") as log,
+        stop_on_signals() as stop,
+        _identified(config, folder).alone("deploy"),
+    ):
         preflight(config, folder, selection)
         write_files(render(config), folder)
         operation = Operation(engine, folder, stop, log, report)
@@ -73,7 +76,7 @@ def deploy(
         result = Deployed(log=log.path)
         errors = walk(
             {stage.name: [needed.name for needed in stage.depends_on] for stage in chosen},
-            _worker(operation, chosen, result),
+            _worker(operation, config, chosen, result),
             parallelism=parallelism,
             stop=stop,
         )
@@ -103,13 +106,13 @@ def preflight(config: Config, folder: Folder, selection: Selection = WHOLE) -> N
 
 
 def _worker(
-    operation: Operation, stages: list[AnyStage], result: Deployed
+    operation: Operation, config: Config, stages: list[AnyStage], result: Deployed
 ) -> Callable[[str], None]:
     by_name = {stage.name: stage for stage in stages}
 
     def work(name: str) -> None:
         def apply(steps: Steps) -> str:
-            _apply(operation, by_name[name], steps)
+            _apply(operation, config, by_name[name], steps)
             result.changes[name] = steps.changes
             return steps.changes.done
 
@@ -118,10 +121,11 @@ def _worker(
     return work
 
 
-def _apply(operation: Operation, stage: AnyStage, steps: Steps) -> None:
+def _apply(operation: Operation, config: Config, stage: AnyStage, steps: Steps) -> None:
     folder = operation.folder
     folder.remember(stage.name)
-    module = operation.module(stage.name, folder.stages / stage.name, operation.upstream(stage))
+    variables = {**operation.upstream(stage), **secret_variables(stage, config)}
+    module = operation.module(stage.name, folder.stages / stage.name, variables)
     module.init(steps.listen)
     before = operation.read_outputs(stage, module)
     replace = stage.drift(before) if before is not None else {}
@@ -152,25 +156,8 @@ def _read_upstream(operation: Operation, stages: list[AnyStage], chosen: list[An
         operation.outputs[stage.name] = outputs
 
 
-def _keep_identity(config: Config, folder: Folder) -> None:
-    """Refuse to turn a deployment into another one: its resources would be orphaned.
-
-    Raises:
-        UsageError: What names the deployment's resources was changed in the config.
-    """
-    record = folder.private / "deployment.json"
-    identity: dict[str, Any] = {
-        "project_name": config.project_name,
-        "namespace": config.namespace,
-        "provider": config.provider,
-    }
-    if record.is_file() and folder.applied_stages():
-        before = json.loads(record.read_text())
-        for key, value in identity.items():
-            if before.get(key) != value:
-                raise UsageError(
-                    f"{key} was {before.get(key)!r} when this was deployed and is {value!r} now;"
-                    " it can't be changed in place",
-                    hint="destroy the deployment first, or deploy to another folder with -o DIR",
-                )
-    write(record, json.dumps(identity).encode())
+def _identified(config: Config, folder: Folder) -> Record:
+    """The record of what is deployed, after a look that it is what was deployed before."""
+    record = Record.of(config)
+    record.keep(folder)
+    return record

@@ -15,6 +15,7 @@ from qhub.runner.interrupt import stop_on_signals
 from qhub.runner.log import RunLog
 from qhub.runner.operation import Operation, Steps, raise_first
 from qhub.runner.progress import Report
+from qhub.runner.record import Record
 from qhub.terraform import find_engine
 
 KEEP_DATA = "QHUB_KEEP_DATA"
@@ -46,7 +47,12 @@ def destroy(
     if not stages:
         return Destroyed()
     engine = find_engine()
-    with folder.locked("destroy"), RunLog(folder, "destroy") as log, stop_on_signals() as stop:
+    with (
+        folder.locked("destroy"),
+        RunLog(folder, "destroy") as log,
+        stop_on_signals() as stop,
+        Record.load(folder).alone("destroy"),
+    ):
         operation = Operation(engine, folder, stop, log, report)
         errors = destroy_stages(operation, stages, keep_data=keep_data, parallelism=parallelism)
         if stop.is_set():
@@ -69,12 +75,14 @@ def destroy_stages(
 
         operation.step(name, take_down)
 
-    return walk(_dependants(names), work, parallelism=parallelism, stop=operation.stop, go_on=True)
+    needs = _dependants(operation, names)
+    return walk(needs, work, parallelism=parallelism, stop=operation.stop, go_on=True)
 
 
-def _dependants(names: Sequence[str]) -> dict[str, list[str]]:
+def _dependants(operation: Operation, names: Sequence[str]) -> dict[str, list[str]]:
     """For each stage those that must be gone before it."""
-    known = {stage.name: [needed.name for needed in stage.depends_on] for stage in platform.STAGES}
+    stages = platform.of(operation.record.provider)
+    known = {stage.name: [needed.name for needed in stage.depends_on] for stage in stages}
     return {
         name: [other for other in names if name in known.get(other, []) and other != name]
         for name in names
@@ -83,7 +91,7 @@ def _dependants(names: Sequence[str]) -> dict[str, list[str]]:
 
 def _destroy_stage(operation: Operation, name: str, steps: Steps, *, keep_data: bool) -> None:
     variables = {}
-    for stage in platform.STAGES:
+    for stage in platform.of(operation.record.provider):
         if stage.name == name:
             for needed in stage.depends_on:
                 if (outputs := operation.applied_outputs(needed())) is not None:

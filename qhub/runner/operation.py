@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ from pydantic import BaseModel, ValidationError
 
 from qhub import stages as platform
 from qhub.backup.source import Source
+from qhub.config import Config
 from qhub.errors import Interrupted, QhubError, StageError, UsageError
 from qhub.runner.folder import Folder, is_own_state
 from qhub.runner.log import RunLog
 from qhub.runner.progress import Progress, Report, Status
+from qhub.runner.record import Record
 from qhub.stages.base import Stage
 from qhub.terraform import Changes, Engine, Event, Module
 
@@ -83,6 +86,16 @@ class Deployment:
     folder: Folder
     stop: threading.Event
 
+    @cached_property
+    def record(self) -> Record:
+        """What is deployed from the folder."""
+        return Record.load(self.folder)
+
+    @cached_property
+    def environment(self) -> Mapping[str, str]:
+        """What Terraform has to be told of the deployment's surroundings."""
+        return self.record.environment
+
     def module(
         self,
         stage: str,
@@ -99,7 +112,7 @@ class Deployment:
             data=self.folder.data(stage),
             state=self.folder.state(stage) if local_state else None,
             variables={"deployment": str(self.folder.root), **variables},
-            environment=environment or {},
+            environment={**self.environment, **(environment or {})},
             stop=self.stop,
         )
 
@@ -119,7 +132,7 @@ class Deployment:
             UsageError: Nothing is deployed that people could work with.
         """
         applied = self.folder.applied_stages()
-        for stage in platform.STAGES:
+        for stage in platform.of(self.record.provider):
             outputs = self.applied_outputs(stage) if stage.name in applied else None
             source = None if outputs is None else stage.data(outputs)
             if source is not None:
@@ -167,6 +180,16 @@ class Operation(Deployment):
             )
             raise failure from error
         steps.say(message, Status.DONE)
+
+
+def secret_variables(stage: AnyStage, config: Config) -> dict[str, Any]:
+    """The stage's secrets as its module takes them: as a variable, never in a file.
+
+    Raises:
+        MissingSecret: One that the config refers to is not there.
+    """
+    secrets = stage.secrets(config)
+    return {} if secrets is None else {"secrets": secrets}
 
 
 def raise_first(errors: Mapping[str, QhubError], stop: threading.Event) -> None:

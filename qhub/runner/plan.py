@@ -14,8 +14,9 @@ from qhub.runner.folder import Folder
 from qhub.runner.graph import walk
 from qhub.runner.interrupt import stop_on_signals
 from qhub.runner.log import RunLog
-from qhub.runner.operation import AnyStage, Operation, Steps, raise_first
+from qhub.runner.operation import AnyStage, Operation, Steps, raise_first, secret_variables
 from qhub.runner.progress import Report
+from qhub.runner.record import Record
 from qhub.runner.render import INPUTS, render_stage
 from qhub.runner.selection import WHOLE, Selection
 from qhub.stages import select
@@ -79,6 +80,7 @@ def plan(
     plans: dict[str, StagePlan] = {}
     with folder.locked("plan"), RunLog(folder, "plan") as log, stop_on_signals() as stop:
         operation = Operation(engine, folder, stop, log, report)
+        operation.record = Record.of(config)
         assumed = _outputs(operation, config, stages)
         scratch = folder.private / "plan"
         try:
@@ -121,7 +123,8 @@ def _worker(
         def look(steps: Steps) -> str:
             replace = {} if name in assumed else stage.drift(operation.outputs[name])
             module_folder = _lay_out(operation.folder, config, stage)
-            module = operation.module(name, module_folder, operation.upstream(stage))
+            variables = {**operation.upstream(stage), **secret_variables(stage, config)}
+            module = operation.module(name, module_folder, variables)
             module.init(steps.listen)
             module.plan(steps.listen, replace=list(replace))
             plans[name] = StagePlan(

@@ -130,6 +130,9 @@ def _backend(config: Config, stage: Stage[Any, Any]) -> dict[str, Any]:
 def backend(config: Config, stage: str) -> tuple[str, dict[str, Any]]:
     """Terraform's backend for a stage: its type and its settings."""
     state = config.terraform_state
+    if state.type == "remote" and config.provider == "existing":
+        name = f"{config.project_name}-{config.namespace}-{stage}"
+        return "kubernetes", {"namespace": "default", "secret_suffix": name}
     if state.type != "existing" or state.backend is None:
         return "local", {"path": own_state(stage)}
     if state.backend not in STATE_NAME:

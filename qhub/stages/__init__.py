@@ -14,9 +14,10 @@ from qhub.stages.base import Stage
 from qhub.stages.conda_store import LocalCondaStore
 from qhub.stages.conda_store_server import LocalCondaStoreServer
 from qhub.stages.dask_gateway import LocalDaskGateway
-from qhub.stages.infrastructure import LocalInfrastructure
+from qhub.stages.infrastructure import ExistingInfrastructure, LocalInfrastructure
 from qhub.stages.jitsi import LocalJitsi
 from qhub.stages.jupyterhub import LocalJupyterHub
+from qhub.stages.kubernetes_initialize import KubernetesInitialize
 from qhub.stages.kubessh import LocalKubeSsh
 
 STAGES: tuple[Stage[Any, Any], ...] = (
@@ -27,7 +28,14 @@ STAGES: tuple[Stage[Any, Any], ...] = (
     LocalCondaStoreServer(),
     LocalKubeSsh(),
     LocalJitsi(),
+    ExistingInfrastructure(),
+    KubernetesInitialize(),
 )
+
+
+def of(provider: str) -> list[Stage[Any, Any]]:
+    """All stages that deployments of a provider may have."""
+    return [stage for stage in STAGES if provider in stage.providers]
 
 
 def select(config: Config) -> list[Stage[Any, Any]]:
@@ -36,7 +44,7 @@ def select(config: Config) -> list[Stage[Any, Any]]:
     Raises:
         UsageError: There are none for the provider.
     """
-    chosen = [stage for stage in STAGES if stage.applies_to(config)]
+    chosen = [stage for stage in of(config.provider) if stage.applies_to(config)]
     if not chosen:
         raise UsageError(
             f"this release of qhub validates configurations for provider {config.provider},"

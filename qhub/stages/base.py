@@ -55,6 +55,9 @@ class Stage(ABC, Generic[InputsT, OutputsT]):
     Inputs: type[InputsT]
     Outputs: type[OutputsT]
 
+    providers: ClassVar[tuple[str, ...]] = ("local",)
+    """The providers whose deployments have it."""
+
     depends_on: ClassVar[tuple[type[Stage[Any, Any]], ...]] = ()
     """Stages whose outputs this one's module takes, each as the variable of its noun."""
 
@@ -70,13 +73,23 @@ class Stage(ABC, Generic[InputsT, OutputsT]):
     def templates(self) -> Path:
         return TEMPLATES / self.name / self.variant
 
-    @abstractmethod
     def applies_to(self, config: Config) -> bool:
-        """Whether a deployment of this config has the stage."""
+        """Whether a deployment of this config, with one of `providers`, has the stage."""
+        del config
+        return True
 
     @abstractmethod
     def inputs(self, config: Config) -> InputsT:
         """What the config gives the module; becomes `terraform.tfvars.json`. Pure."""
+
+    def secrets(self, config: Config) -> dict[str, Any] | None:
+        """What the module is given in its variable `secrets`, which reaches no file; None: nothing.
+
+        Raises:
+            MissingSecret: One that the config refers to is not there.
+        """
+        del config
+        return None
 
     @abstractmethod
     def example(self, config: Config) -> OutputsT:

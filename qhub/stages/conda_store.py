@@ -51,7 +51,7 @@ class LocalCondaStore(Stage[EnvironmentsSettings, LocalOutputs]):
     depends_on = (LocalInfrastructure,)
 
     def applies_to(self, config: Config) -> bool:
-        return config.provider == "local" and bool(config.environments)
+        return bool(config.environments)
 
     def inputs(self, config: Config) -> EnvironmentsSettings:
         environments = config.environments.values()

@@ -68,9 +68,6 @@ class LocalDaskGateway(Stage[DaskGatewaySettings, LocalOutputs]):
     depends_on = (LocalInfrastructure, LocalJupyterHub)
     sources: ClassVar[Mapping[str, Path]] = {"hub": Path(qhub.hub.__file__).parent}
 
-    def applies_to(self, config: Config) -> bool:
-        return config.provider == "local"
-
     def inputs(self, config: Config) -> DaskGatewaySettings:
         return gateway_settings(config)
 

@@ -1,19 +1,25 @@
 """02-infrastructure: what services run on.
 
 `local`: a folder, the services' Python environments and a supervisor on this machine.
+`existing`: a cluster that is there already; nothing is made of it, it is looked at.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from qhub.config import Config
-from qhub.errors import StageError
+from qhub.errors import ClusterError, PreflightError, StageError
 from qhub.local.facts import Machine
 from qhub.local.settings import MachineSettings
 from qhub.stages.base import Stage
+
+if TYPE_CHECKING:
+    from qhub.kubernetes.cluster import Cluster
 
 FACTS = Path(".qhub/machine.json")
 """Where the local module writes what it made, below the deployment's folder."""
@@ -48,9 +54,6 @@ class LocalInfrastructure(Stage[MachineSettings, LocalOutputs]):
     variant = "local"
     Inputs = MachineSettings
     Outputs = LocalOutputs
-
-    def applies_to(self, config: Config) -> bool:
-        return config.provider == "local"
 
     def inputs(self, config: Config) -> MachineSettings:
         local, certificate = config.local, config.certificate
@@ -100,3 +103,96 @@ class LocalInfrastructure(Stage[MachineSettings, LocalOutputs]):
     def notices(self, outputs: LocalOutputs) -> list[str]:
         machine = Machine.load(Path(outputs.facts))
         return machine.notices if machine else []
+
+
+OLDEST_KUBERNETES = (1, 32)
+"""What the JupyterHub chart 4.4.0 needs at least."""
+
+
+class ExistingInputs(BaseModel):
+    """Which nodes are for what."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    node_selectors: dict[str, dict[str, str]] = Field(
+        description="Labels of the nodes, by purpose."
+    )
+
+
+class ClusterOutputs(BaseModel):
+    """A cluster, whoever made it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cluster: str = Field(description="The cluster's own identity.")
+    node_selectors: dict[str, dict[str, str]] = Field(
+        description="Labels of the nodes for services (general), servers (user) and Dask (worker)."
+    )
+
+
+class ExistingInfrastructure(Stage[ExistingInputs, ClusterOutputs]):
+    """The cluster that the kube context names."""
+
+    name = "02-infrastructure"
+    variant = "existing"
+    providers = ("existing",)
+    Inputs = ExistingInputs
+    Outputs = ClusterOutputs
+
+    def inputs(self, config: Config) -> ExistingInputs:
+        chosen = config.existing.node_selectors
+        selectors = {name: {one.key: one.value} for name, one in chosen.items()}
+        anywhere: dict[str, dict[str, str]] = {"general": {}, "user": {}, "worker": {}}
+        return ExistingInputs(node_selectors={**anywhere, **selectors})
+
+    def example(self, config: Config) -> ClusterOutputs:
+        return ClusterOutputs(cluster="example", node_selectors=self.inputs(config).node_selectors)
+
+    def preflight(self, config: Config, folder: Path) -> None:
+        from qhub.kubernetes.cluster import Access, Cluster
+
+        try:
+            cluster = Cluster(Access.find(config.existing.kube_context))
+            found = list(_obstacles(config, cluster, self.inputs(config)))
+        except ClusterError as error:
+            raise PreflightError(error.message, error.hint) from error
+        if found:
+            where = f"context {cluster.access.context}"
+            raise PreflightError(
+                "\n".join(f"the cluster of {where}: {obstacle}" for obstacle in found),
+                "Nothing was changed.",
+            )
+
+
+def _obstacles(config: Config, cluster: Cluster, inputs: ExistingInputs) -> Iterator[str]:
+    """What the cluster lacks, each with what to do."""
+    from qhub.kubernetes.rights import needed
+
+    version = cluster.version()
+    if version < OLDEST_KUBERNETES:
+        yield (
+            f"it is Kubernetes {version[0]}.{version[1]}, too old; upgrade it to"
+            f" {OLDEST_KUBERNETES[0]}.{OLDEST_KUBERNETES[1]} or newer"
+        )
+    lacking = cluster.lacking(needed(config.namespace))
+    if lacking:
+        yield (
+            f"you may not {', '.join(map(str, lacking))}; let its administrator bind you to"
+            " the ClusterRole cluster-admin"
+        )
+        return  # what it has could not be asked for
+    classes = cluster.storage_classes()
+    wanted = config.storage.shared_storage_class
+    if wanted and wanted not in classes:
+        known = ", ".join(sorted(classes)) or "none"
+        yield f"it has no StorageClass {wanted} (storage.shared_storage_class); it has: {known}"
+    if not any(classes.values()):
+        known = ", ".join(sorted(classes)) or "none"
+        yield (
+            f"none of its StorageClasses is the default one (it has: {known}); mark one: kubectl"
+            " annotate storageclass NAME storageclass.kubernetes.io/is-default-class=true"
+        )
+    for purpose, labels in inputs.node_selectors.items():
+        if not cluster.nodes(labels):
+            shown = ", ".join(f"{key}={value}" for key, value in labels.items())
+            yield f"no node has the labels {shown} (existing.node_selectors.{purpose})"

@@ -44,7 +44,7 @@ class LocalJitsi(Stage[JitsiSettings, LocalOutputs]):
     sources: ClassVar[Mapping[str, Path]] = {"panel": Path(qhub.__file__).parent / "labextension"}
 
     def applies_to(self, config: Config) -> bool:
-        return config.provider == "local" and config.jitsi.enabled
+        return config.jitsi.enabled
 
     def inputs(self, config: Config) -> JitsiSettings:
         return JitsiSettings(

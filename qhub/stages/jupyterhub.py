@@ -104,9 +104,6 @@ class LocalJupyterHub(Stage[HubSettings, LocalOutputs]):
     depends_on = (LocalInfrastructure,)
     sources: ClassVar[Mapping[str, Path]] = {"hub": Path(qhub.hub.__file__).parent}
 
-    def applies_to(self, config: Config) -> bool:
-        return config.provider == "local"
-
     def inputs(self, config: Config) -> HubSettings:
         return hub_settings(config)
 

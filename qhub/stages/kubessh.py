@@ -65,7 +65,7 @@ class LocalKubeSsh(Stage[SshSettings, LocalOutputs]):
     sources: ClassVar[Mapping[str, Path]] = {"hub": Path(qhub.hub.__file__).parent}
 
     def applies_to(self, config: Config) -> bool:
-        return config.provider == "local" and config.kubessh.enabled
+        return config.kubessh.enabled
 
     def inputs(self, config: Config) -> SshSettings:
         return ssh_settings(config)

@@ -21,6 +21,9 @@ from qhub.terraform.events import Event, parse
 POLL_SECONDS = 0.03
 """How often output is looked for; small beside the 100 ms that Terraform takes to start."""
 
+_ONE_AT_A_TIME = threading.Lock()
+"""Terraform's cache of providers can't be filled by two at a time."""
+
 Listener = Callable[[Event], None]
 
 
@@ -56,10 +59,18 @@ class Module:
         if stamp.is_file() and stamp.read_text() == wanted:
             return
         backend = {"path": str(self.state)} if self.state else None
-        self._check(
-            self._run("init", listener, input=False, backend_config=backend, reconfigure=_flag())
-        )
+        self._plugins.mkdir(parents=True, exist_ok=True)
+        with _ONE_AT_A_TIME:
+            code = self._run(
+                "init", listener, input=False, backend_config=backend, reconfigure=_flag()
+            )
+        self._check(code)
         stamp.write_text(wanted)
+
+    @property
+    def _plugins(self) -> Path:
+        """Where all modules of a deployment keep their providers."""
+        return self.data.parent / "plugins"
 
     def plan(
         self, listener: Listener, *, replace: Sequence[str] = (), destroy: bool = False
@@ -187,6 +198,8 @@ class Module:
             **{k: v for k, v in os.environ.items() if not k.startswith(("TF_CLI_ARGS", "TF_LOG"))},
             "PATH": f"{own_programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
             "TF_DATA_DIR": str(self.data),
+            "TF_PLUGIN_CACHE_DIR": str(self._plugins),
+            "TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE": "1",
             "TF_IN_AUTOMATION": "1",
             "CHECKPOINT_DISABLE": "1",
             **given,

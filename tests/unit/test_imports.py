@@ -15,8 +15,11 @@ import qhub
 ROOT = Path(qhub.__file__).parent
 BELOW = {
     "cli": {"cli", "runner", "stages", "config", "local", "terraform", "backup", "errors", "qhub"},
-    "runner": {"runner", "backup", "stages", "config", "terraform", "errors", "qhub"},
-    "stages": {"stages", "config", "local", "backup", "hub", "errors", "qhub"},
+    "runner": {"runner", "backup", "stages", "config", "terraform", "kubernetes", "errors", "qhub"},
+    "stages": {"stages", "config", "local", "kubernetes", "releases", "backup", "hub", "errors"}
+    | {"qhub"},
+    "releases": {"releases", "config", "errors"},
+    "kubernetes": {"kubernetes", "errors"},
     "config": {"config", "errors"},
     "local": {"local", "hub", "backup", "errors"},
     "backup": {"backup", "errors", "qhub"},
@@ -32,6 +35,7 @@ ONE_DOOR = {
     "ruamel": "config/",
     "rich": "cli/",
     "xmlrpc": "local/",
+    "kubernetes": "kubernetes/",
     "rattler": "local/conda",
     "backports": "backup/archive",
 }

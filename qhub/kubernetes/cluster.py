@@ -1,0 +1,213 @@
+"""A cluster as the kube context names it, and what it is asked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from qhub.errors import ClusterError
+
+CONNECT_SECONDS, ANSWER_SECONDS = 5, 30
+"""How long a cluster may take to be reached, and to answer."""
+
+DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
+
+
+@dataclass(frozen=True)
+class Access:
+    """How a cluster is reached: files of kubectl's, and the context in them."""
+
+    kubeconfig: tuple[str, ...]
+    context: str
+
+    @classmethod
+    def find(cls, context: str | None) -> Access:
+        """The context of that name, or the current one where none is named.
+
+        Raises:
+            ClusterError: There is no kubeconfig, or no such context in it.
+        """
+        from kubernetes import config
+
+        files = kubeconfig_files()
+        if not files:
+            raise ClusterError(
+                "there is no kubeconfig: neither $KUBECONFIG nor ~/.kube/config is a file",
+                hint="log in to the cluster as its provider says, then try `kubectl get nodes`",
+            )
+        try:
+            known, current = config.list_kube_config_contexts(os.pathsep.join(files))
+        except (config.ConfigException, OSError, ValueError, TypeError) as error:
+            raise ClusterError(f"the kubeconfig {' '.join(files)} can't be used: {error}") from None
+        names = [str(entry["name"]) for entry in known or ()]
+        wanted = context or str((current or {}).get("name"))
+        if wanted not in names:
+            raise ClusterError(
+                f"the kubeconfig has no context {wanted!r}",
+                hint=f"set `existing.kube_context` to one of: {', '.join(sorted(names)) or 'none'}",
+            )
+        return cls(tuple(files), wanted)
+
+    def environment(self) -> dict[str, str]:
+        """What makes Terraform's providers and its state reach the same cluster."""
+        return {"KUBE_CONFIG_PATHS": os.pathsep.join(self.kubeconfig), "KUBE_CTX": self.context}
+
+
+def kubeconfig_files() -> list[str]:
+    """The files that kubectl would read; those that are there."""
+    named = os.environ.get("KUBECONFIG")
+    paths = named.split(os.pathsep) if named else [str(Path.home() / ".kube" / "config")]
+    return [str(Path(path).absolute()) for path in paths if path and Path(path).is_file()]
+
+
+@dataclass(frozen=True)
+class Right:
+    """Something that one may be allowed to do in a cluster."""
+
+    verb: str
+    resource: str
+    group: str = ""
+    namespace: str | None = None
+
+    def __str__(self) -> str:
+        what = f"{self.resource}.{self.group}" if self.group else self.resource
+        return f"{self.verb} {what}" + (f" in {self.namespace}" if self.namespace else "")
+
+
+class Cluster:
+    """A cluster that answers. Every method raises `ClusterError` where it doesn't."""
+
+    def __init__(self, access: Access) -> None:
+        self.access = access
+
+    @cached_property
+    def api(self) -> Any:
+        """The client of the `kubernetes` package, for its API classes."""
+        from kubernetes import client, config
+
+        settings = client.Configuration()
+        settings.retries = False
+        with told(self.access.context):
+            config.load_kube_config(
+                os.pathsep.join(self.access.kubeconfig), self.access.context, settings
+            )
+        return client.ApiClient(settings)
+
+    @cached_property
+    def core(self) -> Any:
+        from kubernetes import client
+
+        return client.CoreV1Api(self.api)
+
+    @cached_property
+    def apps(self) -> Any:
+        from kubernetes import client
+
+        return client.AppsV1Api(self.api)
+
+    @cached_property
+    def batch(self) -> Any:
+        from kubernetes import client
+
+        return client.BatchV1Api(self.api)
+
+    def ask(self, call: Any, *arguments: Any, **options: Any) -> Any:
+        """The answer to one call of an API class, as its model."""
+        with told(self.access.context):
+            return call(*arguments, _request_timeout=(CONNECT_SECONDS, ANSWER_SECONDS), **options)
+
+    def version(self) -> tuple[int, int]:
+        """Its release of Kubernetes, `(1, 34)`."""
+        from kubernetes import client
+
+        said = self.ask(client.VersionApi(self.api).get_code)
+        return int(said.major.rstrip("+")), int(said.minor.rstrip("+"))
+
+    def identity(self) -> str:
+        """What tells it from any other cluster, also from one that took its name."""
+        return str(self.ask(self.core.read_namespace, "kube-system").metadata.uid)
+
+    def lacking(self, rights: Sequence[Right]) -> list[Right]:
+        """Those that whoever asks doesn't have."""
+        from kubernetes import client
+
+        reviews = client.AuthorizationV1Api(self.api)
+
+        def may(right: Right) -> bool:
+            attributes = client.V1ResourceAttributes(
+                verb=right.verb,
+                resource=right.resource,
+                group=right.group,
+                namespace=right.namespace,
+            )
+            review = client.V1SelfSubjectAccessReview(
+                spec=client.V1SelfSubjectAccessReviewSpec(resource_attributes=attributes)
+            )
+            said = self.ask(reviews.create_self_subject_access_review, review)
+            return bool(said.status.allowed)
+
+        return [right for right in rights if not may(right)]
+
+    def storage_classes(self) -> dict[str, bool]:
+        """Its StorageClasses, with whether each is the default one."""
+        from kubernetes import client
+
+        said = self.ask(client.StorageV1Api(self.api).list_storage_class)
+        return {
+            item.metadata.name: (item.metadata.annotations or {}).get(DEFAULT_CLASS) == "true"
+            for item in said.items
+        }
+
+    def nodes(self, labels: dict[str, str] | None = None) -> list[Any]:
+        """Its nodes, those with all these labels."""
+        selector = ",".join(f"{key}={value}" for key, value in (labels or {}).items())
+        return list(self.ask(self.core.list_node, label_selector=selector).items)
+
+
+@contextmanager
+def told(context: str) -> Iterator[None]:
+    """Turn what the client and its network raise into an error that says what to do.
+
+    Raises:
+        ClusterError: In place of whatever was raised.
+    """
+    from kubernetes.client.exceptions import ApiException
+    from kubernetes.config import ConfigException
+    from urllib3.exceptions import HTTPError
+
+    try:
+        yield
+    except ApiException as error:
+        raise ClusterError(*_refusal(context, error), status=error.status) from error
+    except HTTPError as error:
+        reason = str(getattr(error, "reason", None) or error).rpartition(">: ")[2]
+        raise ClusterError(
+            f"the cluster of context {context!r} can't be reached: {reason}",
+            hint=f"does `kubectl --context {context} get nodes` work?",
+        ) from error
+    except (ConfigException, OSError, ValueError) as error:
+        raise ClusterError(
+            f"the context {context!r} can't be used: {error}",
+            hint=f"does `kubectl --context {context} get nodes` work?",
+        ) from error
+
+
+def _refusal(context: str, error: Any) -> tuple[str, str]:
+    if error.status == 401:
+        return (
+            f"the cluster of context {context!r} doesn't take its credentials (they may be old)",
+            "log in again as the cluster's provider says",
+        )
+    said = error.body if isinstance(error.body, str) else str(error.reason)
+    try:
+        import json
+
+        said = json.loads(said)["message"]
+    except (ValueError, KeyError, TypeError):
+        pass
+    return f"the cluster of context {context!r} answers: {said}", "ask who administers the cluster"

@@ -1,0 +1,85 @@
+"""03-kubernetes-initialize: the namespace, and what holds for everything in it."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from qhub.config import Config
+from qhub.stages.base import Stage
+from qhub.stages.infrastructure import ExistingInfrastructure
+
+
+def deployment_name(config: Config) -> str:
+    """What tells the deployment from every other one of its cluster."""
+    return f"{config.project_name}-{config.namespace}"
+
+
+class SharedVolume(BaseModel):
+    """The volume of homes and shared folders."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    size: str = Field(description="As Kubernetes reads it.")
+    storage_class: str | None = Field(description="None: the cluster's default one.")
+    access_mode: str = Field(description="ReadWriteMany or ReadWriteOnce.")
+
+
+class InitializeInputs(BaseModel):
+    """What the namespace is to be like."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(description="Begins the names of what has no namespace.")
+    namespace: str = Field(description="Where everything of the deployment lives.")
+    pod_security: str = Field(description="Pod Security level that is enforced.")
+    quota: dict[str, str] = Field(description="ResourceQuota; empty: none.")
+    container_limits: dict[str, dict[str, str]] = Field(description="LimitRange; empty: none.")
+    shared: SharedVolume
+
+
+class InitializeOutputs(BaseModel):
+    """What later stages use of it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    namespace: str = Field(description="Where everything of the deployment lives.")
+    shared_claim: str = Field(description="PersistentVolumeClaim of homes and shared folders.")
+    priority_classes: dict[str, str] = Field(
+        description="PriorityClasses: `services`, `users`, `placeholders`."
+    )
+
+
+class KubernetesInitialize(Stage[InitializeInputs, InitializeOutputs]):
+    """A namespace with its limits, priorities and shared file system."""
+
+    name = "03-kubernetes-initialize"
+    variant = "kubernetes"
+    providers = ("existing",)
+    Inputs = InitializeInputs
+    Outputs = InitializeOutputs
+    depends_on = (ExistingInfrastructure,)
+
+    def inputs(self, config: Config) -> InitializeInputs:
+        storage, cluster = config.storage, config.cluster
+        return InitializeInputs(
+            name=deployment_name(config),
+            namespace=config.namespace,
+            pod_security=cluster.pod_security,
+            quota=cluster.quota,
+            container_limits=cluster.container_limits.model_dump(exclude_defaults=True),
+            shared=SharedVolume(
+                size=str(storage.shared_filesystem),
+                storage_class=storage.shared_storage_class,
+                access_mode=storage.shared_access_mode,
+            ),
+        )
+
+    def example(self, config: Config) -> InitializeOutputs:
+        name = deployment_name(config)
+        return InitializeOutputs(
+            namespace=config.namespace,
+            shared_claim="shared",
+            priority_classes={
+                kind: f"{name}-{kind}" for kind in ("services", "users", "placeholders")
+            },
+        )

@@ -1,0 +1,10 @@
+terraform {
+  required_version = ">= 1.6, < 2.0"
+
+  required_providers {
+    kubernetes = {
+      source  = "hashicorp/kubernetes"
+      version = "~> 3.2"
+    }
+  }
+}
