@@ -26,6 +26,7 @@ from qhub.config.services import (
     DaskGateway,
     DefaultImages,
     Dns,
+    Ingress,
     Jitsi,
     JupyterHub,
     JupyterLab,
@@ -67,6 +68,10 @@ class Config(Section):
     )
     certificate: Certificate = Field(
         default_factory=_certificate, description="The certificate of that address."
+    )
+    ingress: Ingress = Field(
+        default_factory=defaults(Ingress),
+        description="Kubernetes: how the cluster is reached from outside.",
     )
     dns: Dns = Field(default_factory=defaults(Dns), description="The DNS record of that address.")
     terraform_state: TerraformState = Field(

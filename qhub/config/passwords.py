@@ -20,3 +20,17 @@ def hash_password(password: str) -> str:
     from argon2 import PasswordHasher
 
     return PasswordHasher().hash(password)
+
+
+def hashed(password: str, salt: str) -> str:
+    """The argon2id hash of a password that is kept elsewhere: always the same for the same salt.
+
+    Args:
+        password: The password.
+        salt: Different for each person of each deployment; need not be secret.
+    """
+    from hashlib import sha256
+
+    from argon2 import PasswordHasher
+
+    return PasswordHasher().hash(password, salt=sha256(salt.encode()).digest()[:16])

@@ -73,6 +73,20 @@ class User(Section):
         "lines of `~/.ssh/id_ed25519.pub`.",
     )
 
+    def password_hash(self, salt: str) -> str | None:
+        """The hash of the password, made of it where it is a reference; None without a password.
+
+        The same password and salt give the same hash, so that nothing changes by asking again.
+
+        Raises:
+            MissingSecret: What the reference names is not there.
+        """
+        if not isinstance(self.password, SecretRef):
+            return self.password
+        from qhub.config.passwords import hashed
+
+        return hashed(self.password.resolve(), salt)
+
     @property
     def groups(self) -> list[str]:
         """All groups of this user, the primary one first."""
@@ -99,6 +113,10 @@ class PasswordAuthentication(Section):
 
     type: Literal["password"] = Field(description=_TYPE)
 
+    def resolve(self) -> dict[str, Any]:
+        """Nothing: the hub checks passwords itself."""
+        return {}
+
 
 class GitHubConfig(Section):
     """The OAuth app at GitHub."""
@@ -115,6 +133,10 @@ class GitHubAuthentication(Section):
 
     type: Literal["GitHub"] = Field(description=_TYPE)
     config: GitHubConfig = Field(description="The OAuth app at GitHub.")
+
+    def resolve(self) -> dict[str, Any]:
+        """The authenticator's settings, secrets included. Raises MissingSecret."""
+        return dict(_resolved(self.config))
 
 
 class Auth0Config(Section):
@@ -137,6 +159,10 @@ class Auth0Authentication(Section):
     type: Literal["Auth0"] = Field(description=_TYPE)
     config: Auth0Config = Field(description="The application at Auth0.")
 
+    def resolve(self) -> dict[str, Any]:
+        """The authenticator's settings, secrets included. Raises MissingSecret."""
+        return dict(_resolved(self.config))
+
 
 def _class_path(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z_]\w*([.:][A-Za-z_]\w*)*", text):
@@ -155,6 +181,27 @@ class CustomAuthentication(Section):
         default_factory=dict,
         description="Its traits. Secrets are `{env: NAME}` or `{file: PATH}` here too.",
     )
+
+    def resolve(self) -> dict[str, Any]:
+        """The authenticator's settings, secrets included. Raises MissingSecret."""
+        return dict(_resolved(self.config))
+
+
+def _resolved(settings: Any) -> Any:
+    """Settings with every reference in them replaced by the secret itself."""
+    if isinstance(settings, SecretRef):
+        return settings.resolve()
+    if isinstance(settings, Section):
+        return {
+            name: _resolved(value)
+            for name in type(settings).model_fields
+            if (value := getattr(settings, name)) is not None
+        }
+    if isinstance(settings, dict):
+        return {name: _resolved(value) for name, value in settings.items()}
+    if isinstance(settings, list):
+        return [_resolved(value) for value in settings]
+    return settings
 
 
 Authentication = Annotated[

@@ -28,6 +28,7 @@ from qhub.config.fields import (
 )
 
 CondaNamespace = Annotated[str, Text(label("a namespace of conda-store", 40))]
+NodePort = Annotated[int, Field(ge=1, le=65_535)]
 Interval = Annotated[int, Field(ge=1, le=525_600)]
 Timeout = Annotated[int, Field(ge=0, le=525_600)]
 CertificateType = Literal["lets-encrypt", "self-signed", "existing", "disabled"]
@@ -87,6 +88,27 @@ class CiCd(Section):
     branch: Title = Field("main", description="Branch that is deployed.")
     before_script: list[str] = Field(default_factory=list, description="Commands before.")
     after_script: list[str] = Field(default_factory=list, description="Commands after.")
+
+
+class NodePorts(Section):
+    """Ports of every node, with `service: NodePort`; without, Kubernetes chooses."""
+
+    http: NodePort | None = Field(None, description="Port of plain HTTP.")
+    https: NodePort | None = Field(None, description="Port of HTTPS.")
+    ssh: NodePort | None = Field(None, description="Port of SSH.")
+
+
+class Ingress(Section):
+    """Kubernetes: how the cluster is reached from outside."""
+
+    service: Literal["LoadBalancer", "NodePort"] = Field(
+        "LoadBalancer",
+        description="`LoadBalancer`: an address that the cluster's provider gives; `NodePort`: "
+        "ports of every node.",
+    )
+    node_ports: NodePorts = Field(
+        default_factory=defaults(NodePorts), description="Ports of the nodes."
+    )
 
 
 class DefaultImages(Section):
@@ -270,6 +292,14 @@ class JupyterLab(Section):
 
 class JupyterHub(Section):
     """The hub."""
+
+    placeholders: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="Kubernetes: places for servers that are kept free, so that the next ones need "
+        "not wait for a node.",
+    )
 
     overrides: dict[str, Any] = Field(
         default_factory=dict,

@@ -14,8 +14,9 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-import argon2
 import bcrypt
+from cryptography.exceptions import InvalidKey
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from jupyterhub.auth import Authenticator
 from tornado.web import HTTPError
 from traitlets import Dict, Unicode
@@ -27,16 +28,19 @@ BROWSER_COOKIE = "qhub-browser"
 """Names a person who logged in with this browser; signed by the hub."""
 
 BROWSER_DAYS = 180
-_NOBODY = argon2.PasswordHasher().hash(secrets.token_hex())
+_NOBODY = Argon2id(
+    salt=secrets.token_bytes(16), length=32, iterations=3, lanes=4, memory_cost=65536
+).derive_phc_encoded(secrets.token_bytes())
 
 
 def verify(password: str, hashed: str) -> bool:
-    """Whether a password gives this argon2 or bcrypt hash. Takes as long as it must."""
+    """Whether a password gives this argon2id or bcrypt hash. Takes as long as it must."""
     if hashed.startswith("$argon2"):
         try:
-            return argon2.PasswordHasher().verify(hashed, password)
-        except (argon2.exceptions.Argon2Error, argon2.exceptions.InvalidHashError):
+            Argon2id.verify_phc_encoded(password.encode(), hashed)
+        except InvalidKey:
             return False
+        return True
     try:
         return bcrypt.checkpw(password.encode()[:72], hashed.encode())
     except ValueError:

@@ -13,8 +13,16 @@ from tornado.httpserver import HTTPServer
 from tornado.log import app_log
 
 from . import headers
+from .account import LOGIN_SHELL
 from .authenticator import PasswordAuthenticator, listed
 from .theme import template_vars
+
+OPERATOR_ROLE = {
+    "name": "qhub-operator",
+    "scopes": ["admin:users", "admin:servers", "tokens", "read:hub", "admin:groups"],
+    "services": ["qhub"],
+}
+"""What qhub itself may do at the hub."""
 
 _BUILT_IN = {
     "GitHub": "oauthenticator.github.GitHubOAuthenticator",
@@ -43,6 +51,31 @@ def configure(c: Any, settings: dict[str, Any], url: str) -> None:
     c.Spawner.default_url = "/lab"
     c.Spawner.http_timeout = 60
     c.Spawner.start_timeout = 120
+
+
+def server_arguments(culling: dict[str, Any], url: str) -> list[str]:
+    """Flags of every server: what to end when idle, what browsers may do, no news from outside."""
+    kernels = "--MappingKernelManager"
+    terminals = "--TerminalManager"
+    settings = {
+        "headers": {"Content-Security-Policy": headers.server_policy()},
+        "xsrf_cookie_kwargs": headers.cookies(url),
+    }
+    shell = {"shell_command": [*LOGIN_SHELL]}
+    return [
+        f"{kernels}.cull_idle_timeout={culling['kernel_cull_idle_timeout'] * 60}",
+        f"{kernels}.cull_interval={culling['kernel_cull_interval'] * 60}",
+        f"{kernels}.cull_connected={culling['kernel_cull_connected']}",
+        f"{kernels}.cull_busy={culling['kernel_cull_busy']}",
+        f"{terminals}.cull_inactive_timeout={culling['terminal_cull_inactive_timeout'] * 60}",
+        f"{terminals}.cull_interval={culling['terminal_cull_interval'] * 60}",
+        f"--ServerApp.terminado_settings={shell}",
+        "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
+        "--LabApp.extension_manager=readonly",
+        f"--ServerApp.tornado_settings={settings!r}",
+        # Else each server writes its visitors' sessions to its log.
+        "--ServerApp.logging_config={'loggers': {'tornado.application': {'level': 'WARNING'}}}",
+    ]
 
 
 def _web(c: Any, theme: dict[str, Any], url: str) -> None:

@@ -15,8 +15,7 @@ from typing import Any
 
 import bcrypt
 
-from . import common, dask_service, headers, monitoring, ssh_service
-from .account import LOGIN_SHELL
+from . import common, dask_service, monitoring, ssh_service
 from .conda_store import service as conda_store
 from .profiles import Profile, Profiles, graphics_cards
 from .spawner import ProcessSpawner
@@ -79,11 +78,7 @@ def _services(c: Any, tokens: dict[str, str], machine: dict[str, Any]) -> None:
             "scopes": ["list:users", "read:users:activity", "read:servers", "delete:servers"],
             "services": ["culler"],
         },
-        {
-            "name": "qhub-operator",
-            "scopes": ["admin:users", "admin:servers", "tokens", "read:hub", "admin:groups"],
-            "services": ["qhub"],
-        },
+        common.OPERATOR_ROLE,
     ]
 
 
@@ -97,7 +92,7 @@ def _spawner(c: Any, settings: dict[str, Any], machine: dict[str, Any]) -> None:
     spawner.settings = {key: settings[key] for key in ("users", "groups", "machine")}
     spawner.cmd = [machine["user_python"], "-m", "jupyterhub.singleuser"]
     spawner.args = [
-        *_server_arguments(settings["idle_culler"], machine["bind_url"]),
+        *common.server_arguments(settings["idle_culler"], machine["bind_url"]),
         *_platform_arguments(machine),
     ]
     spawner.env_keep = ["TZ", "LC_ALL"]
@@ -112,31 +107,6 @@ def _spawner(c: Any, settings: dict[str, Any], machine: dict[str, Any]) -> None:
 def _available(profile: Profile) -> bool:
     """A profile with graphics cards is only offered where there are some."""
     return int(profile.get("gpus") or 0) <= graphics_cards()
-
-
-def _server_arguments(culling: dict[str, Any], url: str) -> list[str]:
-    """Flags of every server: what to end when idle, what browsers may do, no news from outside."""
-    kernels = "--MappingKernelManager"
-    terminals = "--TerminalManager"
-    settings = {
-        "headers": {"Content-Security-Policy": headers.server_policy()},
-        "xsrf_cookie_kwargs": headers.cookies(url),
-    }
-    shell = {"shell_command": [*LOGIN_SHELL]}
-    return [
-        f"{kernels}.cull_idle_timeout={culling['kernel_cull_idle_timeout'] * 60}",
-        f"{kernels}.cull_interval={culling['kernel_cull_interval'] * 60}",
-        f"{kernels}.cull_connected={culling['kernel_cull_connected']}",
-        f"{kernels}.cull_busy={culling['kernel_cull_busy']}",
-        f"{terminals}.cull_inactive_timeout={culling['terminal_cull_inactive_timeout'] * 60}",
-        f"{terminals}.cull_interval={culling['terminal_cull_interval'] * 60}",
-        f"--ServerApp.terminado_settings={shell}",
-        "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
-        "--LabApp.extension_manager=readonly",
-        f"--ServerApp.tornado_settings={settings!r}",
-        # Else each server writes its visitors' sessions to its log.
-        "--ServerApp.logging_config={'loggers': {'tornado.application': {'level': 'WARNING'}}}",
-    ]
 
 
 def _platform_arguments(machine: dict[str, Any]) -> list[str]:

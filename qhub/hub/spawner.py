@@ -14,13 +14,13 @@ from typing import Any
 
 from jupyterhub.spawner import LocalProcessSpawner
 from jupyterhub.utils import random_port
-from tornado.web import HTTPError
-from traitlets import Dict, Unicode, default
+from traitlets import Dict, Unicode
 
 from . import listeners, logs
 from .account import Account, deliver, end_sandboxes, start_time
+from .choice import ProfileChoice
 from .limits import Cgroup
-from .profiles import ProfileError, Profiles, size
+from .profiles import Profile, size
 
 READY_POLL_SECONDS = 0.05
 LONGEST_SOCKET = 103
@@ -47,26 +47,12 @@ class StartError(Exception):
         self.jupyterhub_message = message
 
 
-class ProcessSpawner(LocalProcessSpawner):
+class ProcessSpawner(ProfileChoice, LocalProcessSpawner):
     """Starts a person's server: as their Unix user where they have one, else as the hub's."""
 
     settings = Dict(help="users, groups and machine of the settings").tag(config=True)
     services = Dict(help="how to find the services of the hub").tag(config=True)
-    profiles: Profiles
-    profile: dict[str, Any]
-    user_options: dict[str, Any]
     started = Unicode(help="when the process was started; tells it from a later one's number")
-
-    @default("options_form")
-    def _options_form_default(self) -> Any:
-        return lambda spawner: spawner.profiles.form(
-            spawner.user.name, spawner.user_options.get("profile")
-        )
-
-    def options_from_form(self, form_data: dict[str, list[str]]) -> dict[str, Any]:
-        """The profile that was chosen on the page, if this person may use it."""
-        name, _ = self.profiles.choose(self.user.name, form_data.get("profile", [None])[0])
-        return {"profile": name}
 
     @property
     def account(self) -> Account:
@@ -87,23 +73,9 @@ class ProcessSpawner(LocalProcessSpawner):
             "QHUB_MEMORY_EVENTS": events,
         }
 
-    @default("apply_user_options")
-    def _apply_user_options_default(self) -> Any:
-        return lambda spawner, options: spawner.apply_profile(options)
-
-    def apply_profile(self, options: dict[str, Any]) -> None:
-        """Check the profile asked for, from the page or the API, and take over its limits."""
-        try:
-            name, profile = self.profiles.choose(self.user.name, options.get("profile"))
-        except ProfileError as error:
-            self.orm_spawner.user_options = {}  # else the next start would ask for it again
-            raise HTTPError(400, str(error)) from error
-        self.user_options = {"profile": name}
-        self.profile = dict(profile)
-        self.cpu_limit = profile.get("cpu_limit")
-        self.cpu_guarantee = profile.get("cpu_guarantee")
-        self.mem_limit = profile.get("mem_limit")
-        self.mem_guarantee = profile.get("mem_guarantee")
+    def take_profile(self, profile: Profile) -> None:
+        """Take over the limits of a profile."""
+        super().take_profile(profile)
         cards = ",".join(map(str, range(profile.get("gpus", 0))))
         self.environment = {**profile.get("environment", {}), "CUDA_VISIBLE_DEVICES": cards}
 

@@ -21,7 +21,7 @@ from qhub.runner.folder import Folder, is_own_state
 from qhub.runner.log import RunLog
 from qhub.runner.progress import Progress, Report, Status
 from qhub.runner.record import Record
-from qhub.stages.base import Stage
+from qhub.stages.base import InCluster, Stage
 from qhub.terraform import Changes, Engine, Event, Module
 
 AnyStage = Stage[Any, Any]
@@ -144,6 +144,8 @@ class Deployment:
         said = module.output()
         if not said:
             return None
+        if issubclass(stage.Outputs, InCluster):
+            said["context"] = self.record.context
         try:
             return stage.Outputs.model_validate(said)  # type: ignore[no-any-return]
         except ValidationError:

@@ -16,7 +16,8 @@ from qhub.stages.conda_store_server import LocalCondaStoreServer
 from qhub.stages.dask_gateway import LocalDaskGateway
 from qhub.stages.infrastructure import ExistingInfrastructure, LocalInfrastructure
 from qhub.stages.jitsi import LocalJitsi
-from qhub.stages.jupyterhub import LocalJupyterHub
+from qhub.stages.jupyterhub import KubernetesJupyterHub, LocalJupyterHub
+from qhub.stages.kubernetes_ingress import KubernetesIngress
 from qhub.stages.kubernetes_initialize import KubernetesInitialize
 from qhub.stages.kubessh import LocalKubeSsh
 
@@ -30,6 +31,8 @@ STAGES: tuple[Stage[Any, Any], ...] = (
     LocalJitsi(),
     ExistingInfrastructure(),
     KubernetesInitialize(),
+    KubernetesIngress(),
+    KubernetesJupyterHub(),
 )
 
 

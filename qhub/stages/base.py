@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 
 from qhub.backup.source import Source
 from qhub.config import Config
@@ -41,6 +41,20 @@ class Process:
     uptime_seconds: float | None = None
     memory_bytes: int | None = None
     cpu_seconds: float | None = None
+
+
+class InCluster(BaseModel):
+    """Outputs of a stage whose things are in a cluster."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    context: str = Field(
+        "",
+        exclude=True,
+        description="Kube context that this machine reaches the cluster by; no output of the "
+        "module, and another one on another machine.",
+    )
+    namespace: str = Field(description="Where they are.")
 
 
 class Stage(ABC, Generic[InputsT, OutputsT]):

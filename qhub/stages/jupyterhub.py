@@ -1,4 +1,8 @@
-"""05-jupyterhub: the hub, its users, groups, profiles, shared folders and idle culler."""
+"""05-jupyterhub: the hub, its users, groups, profiles, shared folders and idle culler.
+
+`processes`: on this machine, by the services' own Python environments. `kubernetes`: in a cluster,
+by the Zero to JupyterHub chart.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +18,20 @@ from qhub.backup.source import Source
 from qhub.config import Config, SecretRef
 from qhub.config.profiles import JupyterLabProfile
 from qhub.errors import PreflightError, StageError
+from qhub.hub import names
 from qhub.local.facts import Machine
 from qhub.local.settings import HubSettings, Person
-from qhub.stages.base import Address, Process, Stage
-from qhub.stages.infrastructure import FACTS, GONE, LocalInfrastructure
+from qhub.releases import jupyterhub as release
+from qhub.releases.chart import Chart, mirrored
+from qhub.stages.base import Address, InCluster, Process, Stage
+from qhub.stages.infrastructure import (
+    FACTS,
+    GONE,
+    ExistingInfrastructure,
+    LocalInfrastructure,
+)
+from qhub.stages.kubernetes_ingress import KubernetesIngress
+from qhub.stages.kubernetes_initialize import KubernetesInitialize, priority_classes
 
 
 def hub_settings(config: Config) -> HubSettings:
@@ -173,3 +187,112 @@ class LocalJupyterHub(Stage[HubSettings, LocalOutputs]):
 
     def addresses(self, outputs: LocalOutputs) -> list[Address]:
         return [Address("JupyterHub", outputs.url)]
+
+
+class KubernetesInputs(BaseModel):
+    """What the hub is told, and the chart."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    chart: Chart
+    domain: str = Field(description="The name under which users open the hub.")
+    settings: dict[str, Any] = Field(description="What the hub's Python code reads; no secrets.")
+    names: dict[str, str] = Field(description="`passwd` and `group` for people's pods.")
+    image: str = Field(description="Image with Python for the pod that makes people's folders.")
+    values: dict[str, Any] = Field(description="Values of the chart.")
+    overrides: dict[str, Any] = Field(description="Values that go over all others.")
+
+
+class KubernetesOutputs(InCluster):
+    """What later stages use of the hub in a cluster."""
+
+    url: str = Field(description="Where the hub is opened.")
+    folders_job: str = Field(description="The Job that made the folders of people and groups.")
+    api_url: str = Field(description="The hub's API, from inside the cluster.")
+    tokens: dict[str, str] = Field(description="Tokens of the services beside the hub, by service.")
+
+
+class KubernetesJupyterHub(Stage[KubernetesInputs, KubernetesOutputs]):
+    """JupyterHub and its proxy as a Helm release."""
+
+    name = "05-jupyterhub"
+    variant = "kubernetes"
+    providers = ("existing",)
+    Inputs = KubernetesInputs
+    Outputs = KubernetesOutputs
+    depends_on = (ExistingInfrastructure, KubernetesInitialize, KubernetesIngress)
+    sources: ClassVar[Mapping[str, Path]] = {"hub": Path(qhub.hub.__file__).parent}
+
+    def inputs(self, config: Config) -> KubernetesInputs:
+        settings = pod_settings(config)
+        return KubernetesInputs(
+            chart=release.source(config),
+            domain=config.domain or "",
+            settings=settings,
+            names={
+                "passwd": names.passwd(settings["users"], settings["groups"]),
+                "group": names.group(settings["users"], settings["groups"]),
+            },
+            image=str(release.hub_image(config)),
+            values=release.values(config, priority_classes(config)),
+            overrides=config.jupyterhub.overrides,
+        )
+
+    def secrets(self, config: Config) -> dict[str, Any]:
+        security = config.security
+        salt = f"{config.project_name} {config.namespace}"
+        passwords = {
+            name: hashed
+            for name, user in security.users.items()
+            if (hashed := user.password_hash(f"{salt} {name}"))
+        }
+        return {"passwords": passwords, "authentication": security.authentication.resolve()}
+
+    def example(self, config: Config) -> KubernetesOutputs:
+        return KubernetesOutputs(
+            url=f"https://{config.domain}",
+            namespace=config.namespace,
+            folders_job="qhub-folders-example",
+            api_url=f"http://hub.{config.namespace}.svc:8081/hub/api",
+            tokens=dict.fromkeys(("qhub", "ssh", "dask-gateway", "conda-store"), "example"),
+        )
+
+    def check(self, outputs: KubernetesOutputs) -> None:
+        from qhub.kubernetes.rollout import wait_ready
+
+        wait_ready(
+            self.name,
+            outputs.context,
+            outputs.namespace,
+            jobs=[outputs.folders_job],
+            deployments=["hub", "proxy"],
+        )
+
+    def addresses(self, outputs: KubernetesOutputs) -> list[Address]:
+        return [Address("JupyterHub", outputs.url)]
+
+
+def pod_settings(config: Config) -> dict[str, Any]:
+    """What the hub's Python code reads where servers are pods."""
+    settings = hub_settings(config).model_dump(mode="json")
+    for user in settings["users"].values():
+        del user["password"]
+    authentication = config.security.authentication
+    settings["authentication"] = {
+        "type": authentication.type,
+        "authentication_class": getattr(authentication, "authentication_class", None),
+    }
+    for profile, one in zip(settings["profiles"], config.profiles.jupyterlab, strict=True):
+        override = one.kubespawner_override
+        profile["image"] = str(mirrored(config, override.image)) if override.image else None
+        profile["node_selector"] = override.node_selector
+        profile["devices"] = override.extra_resource_limits
+    settings["cluster"] = {
+        "image": str(release.server_image(config)),
+        "own_homes": config.storage.home is not None,
+        "home_size": str(config.storage.home or ""),
+        "tolerations": [],
+        "volumes": [],
+        "mounts": [],
+    }
+    return settings

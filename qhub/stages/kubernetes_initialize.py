@@ -5,13 +5,19 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from qhub.config import Config
-from qhub.stages.base import Stage
+from qhub.stages.base import InCluster, Stage
 from qhub.stages.infrastructure import ExistingInfrastructure
 
 
 def deployment_name(config: Config) -> str:
     """What tells the deployment from every other one of its cluster."""
     return f"{config.project_name}-{config.namespace}"
+
+
+def priority_classes(config: Config) -> dict[str, str]:
+    """Names of the PriorityClasses of `services`, `users` and `placeholders`."""
+    name = deployment_name(config)
+    return {kind: f"{name}-{kind}" for kind in ("services", "users", "placeholders")}
 
 
 class SharedVolume(BaseModel):
@@ -37,12 +43,9 @@ class InitializeInputs(BaseModel):
     shared: SharedVolume
 
 
-class InitializeOutputs(BaseModel):
+class InitializeOutputs(InCluster):
     """What later stages use of it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    namespace: str = Field(description="Where everything of the deployment lives.")
     shared_claim: str = Field(description="PersistentVolumeClaim of homes and shared folders.")
     priority_classes: dict[str, str] = Field(
         description="PriorityClasses: `services`, `users`, `placeholders`."
@@ -75,11 +78,8 @@ class KubernetesInitialize(Stage[InitializeInputs, InitializeOutputs]):
         )
 
     def example(self, config: Config) -> InitializeOutputs:
-        name = deployment_name(config)
         return InitializeOutputs(
             namespace=config.namespace,
             shared_claim="shared",
-            priority_classes={
-                kind: f"{name}-{kind}" for kind in ("services", "users", "placeholders")
-            },
+            priority_classes=priority_classes(config),
         )

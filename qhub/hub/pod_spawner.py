@@ -1,0 +1,57 @@
+"""A server a person as a pod: as their user, with their folders, of the profile they chose."""
+
+# mypy: disable-error-code="import-not-found, misc, untyped-decorator, no-any-return"
+
+from __future__ import annotations
+
+from kubespawner import KubeSpawner
+from traitlets import Dict
+
+from .choice import ProfileChoice
+from .pod import PersonsPod
+from .profiles import Profile
+
+
+class PodSpawner(ProfileChoice, KubeSpawner):
+    """Starts a person's pod. What the chart says of pods in general holds for it, too."""
+
+    settings = Dict(help="users, groups and cluster of the settings").tag(config=True)
+
+    async def load_user_options(self) -> None:
+        """Nothing is left to do: `apply_profile` has taken the profile."""
+
+    def take_profile(self, profile: Profile) -> None:
+        """Take over limits, image and nodes of a profile, and who the person is."""
+        super().take_profile(profile)
+        self._place(profile)
+        pod = PersonsPod.of(self.user.name, self.settings)
+        self._become(pod)
+        self.environment = {**pod.environment, **profile.get("environment", {})}
+
+    def _place(self, profile: Profile) -> None:
+        cluster = self.settings["cluster"]
+        devices = profile.get("devices", {})
+        self.image = profile.get("image") or cluster["image"]
+        self.node_selector = {**cluster["node_selector"], **profile.get("node_selector", {})}
+        self.extra_resource_limits = devices
+        self.extra_resource_guarantees = devices
+        # Nodes with devices are kept free of what doesn't ask for them.
+        self.tolerations = [
+            *cluster["tolerations"],
+            *({"key": name, "operator": "Exists", "effect": "NoSchedule"} for name in devices),
+        ]
+
+    def _become(self, pod: PersonsPod) -> None:
+        self.uid, self.gid, self.supplemental_gids = pod.uid, pod.gid, list(pod.gids)
+        self.working_dir = pod.home
+        cluster = self.settings["cluster"]
+        self.volumes = {volume["name"]: volume for volume in [*pod.volumes, *cluster["volumes"]]}
+        self.volume_mounts = [*pod.mounts, *cluster["mounts"]]
+        if pod.own_home:
+            self.storage_pvc_ensure = True
+            self.fs_gid = pod.gid
+            self.volumes["home"] = {
+                "name": "home",
+                "persistentVolumeClaim": {"claimName": self.pvc_name},
+            }
+            self.volume_mounts.append({"name": "home", "mountPath": pod.home})

@@ -1,0 +1,71 @@
+"""The hub's configuration where servers are pods of a cluster.
+
+The JupyterHub chart calls `configure` at the end of its own configuration, with the settings of
+two mounted files: what may be read, and the secrets.
+"""
+
+# mypy: disable-error-code="import-not-found, misc, untyped-decorator, no-any-return"
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from . import common, dask_service, ssh_service
+from .pod import UMASK
+from .pod_spawner import PodSpawner
+from .profiles import Profiles
+
+SETTINGS, SECRETS = "settings.json", "secrets.json"
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """The settings with the secrets put where the hub looks for them."""
+    settings: dict[str, Any] = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+    secrets = json.loads((folder / SECRETS).read_text(encoding="utf-8"))
+    for name, hashed in secrets["passwords"].items():
+        settings["users"][name]["password_hash"] = hashed
+    settings["authentication"]["config"] = secrets["authentication"]
+    settings["tokens"] = secrets["tokens"]
+    return settings
+
+
+def configure(c: Any, settings: dict[str, Any]) -> None:
+    """Everything: the common part, then this platform's."""
+    common.configure(c, settings)
+    c.JupyterHub.tornado_settings["slow_spawn_timeout"] = 0
+    _services(c, settings)
+    _spawner(c, settings)
+
+
+def _services(c: Any, settings: dict[str, Any]) -> None:
+    tokens = settings["tokens"]
+    c.JupyterHub.services = [
+        *c.JupyterHub.services,  # the chart's own: its culler
+        {"name": "qhub", "api_token": tokens["qhub"]},
+        ssh_service.service(tokens[ssh_service.SERVICE]),
+    ]
+    c.JupyterHub.load_roles = [
+        *c.JupyterHub.load_roles,
+        *dask_service.ROLES,
+        *ssh_service.ROLES,
+        common.OPERATOR_ROLE,
+    ]
+
+
+def _spawner(c: Any, settings: dict[str, Any]) -> None:
+    people = settings["users"]
+    c.JupyterHub.spawner_class = PodSpawner
+    PodSpawner.profiles = Profiles(
+        settings["profiles"], lambda name: people.get(name, {}).get("groups", [])
+    )
+    spawner = c.PodSpawner
+    spawner.settings = {key: settings[key] for key in ("users", "groups", "cluster")}
+    spawner.cmd = [*UMASK, "jupyterhub-singleuser"]
+    spawner.args = common.server_arguments(settings["idle_culler"])
+    spawner.start_timeout = 600  # a node may have to be made first, and an image pulled
+    spawner.http_timeout = 120
+    spawner.allow_privilege_escalation = False
+    spawner.container_security_context = {"capabilities": {"drop": ["ALL"]}}
+    spawner.pod_security_context = {"seccompProfile": {"type": "RuntimeDefault"}}

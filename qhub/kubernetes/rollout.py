@@ -1,0 +1,161 @@
+"""Waiting for what a stage made, and saying why it doesn't get ready as a person would find it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from qhub.errors import ClusterError, StageError
+from qhub.kubernetes.cluster import Access, Cluster
+
+DEADLINE_SECONDS = 600
+"""A node may have to be made first, and images pulled."""
+
+POLL_SECONDS = 1.0
+HOPELESS_SECONDS = 60
+"""How long a state that rarely goes away by itself may last before waiting ends."""
+
+LOG_LINES = 15
+_HOPELESS = {
+    "ImagePullBackOff",
+    "ErrImagePull",
+    "ErrImageNeverPull",
+    "InvalidImageName",
+    "CrashLoopBackOff",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "RunContainerError",
+}
+
+
+def wait_ready(
+    stage: str,
+    context: str,
+    namespace: str,
+    *,
+    deployments: Sequence[str] = (),
+    jobs: Sequence[str] = (),
+    deadline: float = DEADLINE_SECONDS,
+) -> None:
+    """Wait until Jobs are done and Deployments run what they were last told to.
+
+    Raises:
+        StageError: They don't; with events, states and last log lines of the pods concerned.
+    """
+    cluster = Cluster(Access.find(context))
+    wanted: list[tuple[str, Callable[[Cluster, str, str], str | None]]] = [
+        *((name, job_obstacle) for name in jobs),
+        *((name, deployment_obstacle) for name in deployments),
+    ]
+    started = time.monotonic()
+    since: dict[str, float] = {}
+    while True:
+        waiting = [
+            (name, found) for name, ask in wanted if (found := ask(cluster, namespace, name))
+        ]
+        if not waiting:
+            return
+        troubles = list(pod_troubles(cluster, namespace))
+        now = time.monotonic()
+        since = {pod: since.get(pod, now) for pod, hopeless, _ in troubles if hopeless}
+        stuck = any(now - when > HOPELESS_SECONDS for when in since.values())
+        if stuck or now - started > deadline:
+            told = [f"{name}: {found}" for name, found in waiting]
+            told += [text for _, _, text in troubles]
+            hint = f"kubectl --context {context} -n {namespace} get pods,events"
+            raise StageError(stage, "\n".join(told), hint=hint)
+        time.sleep(POLL_SECONDS)
+
+
+def deployment_obstacle(cluster: Cluster, namespace: str, name: str) -> str | None:
+    """What keeps a Deployment from running as it was last told to; None when it does."""
+    found = cluster.ask(cluster.apps.read_namespaced_deployment, name, namespace)
+    status, wanted = found.status, found.spec.replicas or 0
+    if (status.observed_generation or 0) < found.metadata.generation:
+        return "was not looked at yet"
+    ready, updated = status.available_replicas or 0, status.updated_replicas or 0
+    if updated < wanted or ready < wanted or (status.replicas or 0) > wanted:
+        return f"{min(updated, ready)} of {wanted} pods are ready"
+    return None
+
+
+def job_obstacle(cluster: Cluster, namespace: str, name: str) -> str | None:
+    """What keeps a Job from being done; None when it is."""
+    status = cluster.ask(cluster.batch.read_namespaced_job, name, namespace).status
+    if status.succeeded:
+        return None
+    return f"failed {status.failed} times" if status.failed else "is not done"
+
+
+def pod_troubles(cluster: Cluster, namespace: str) -> Iterator[tuple[str, bool, str]]:
+    """For each pod that isn't well: its name, whether waiting rarely helps, and what is wrong."""
+    for pod in cluster.ask(cluster.core.list_namespaced_pod, namespace).items:
+        name, status = pod.metadata.name, pod.status
+        if status.phase == "Succeeded" or pod.metadata.deletion_timestamp:
+            continue
+        if status.phase == "Pending" and not status.container_statuses:
+            reason = last_warning(cluster, namespace, name)
+            yield name, False, f"pod {name} is not placed: {reason or 'no node was found yet'}"
+            continue
+        for container in [*(status.init_container_statuses or ()), *status.container_statuses]:
+            trouble = _container_trouble(cluster, namespace, name, container)
+            if trouble:
+                hopeless, text = trouble
+                yield name, hopeless, f"pod {name}: {text}"
+
+
+def _container_trouble(
+    cluster: Cluster, namespace: str, pod: str, container: Any
+) -> tuple[bool, str] | None:
+    waiting, ended = container.state.waiting, container.state.terminated
+    if waiting and waiting.reason in ("ContainerCreating", "PodInitializing"):
+        reason = last_warning(cluster, namespace, pod)
+        return (False, f"{container.name} is being made: {reason}") if reason else None
+    if waiting:
+        text = f"{container.name} waits: {waiting.reason}"
+        if waiting.message:
+            text += f": {waiting.message}"
+        if waiting.reason == "CrashLoopBackOff":
+            text += last_words(cluster, namespace, pod, container.name, previous=True)
+        return waiting.reason in _HOPELESS, text
+    if ended and ended.exit_code:
+        text = f"{container.name} ended with exit code {ended.exit_code} ({ended.reason})"
+        return False, text + last_words(cluster, namespace, pod, container.name)
+    if container.state.running and not container.ready:
+        reason = last_warning(cluster, namespace, pod)
+        return False, f"{container.name} runs and is not ready" + (f": {reason}" if reason else "")
+    return None
+
+
+def last_warning(cluster: Cluster, namespace: str, pod: str) -> str:
+    """What the cluster last complained of about a pod."""
+    events = cluster.ask(
+        cluster.core.list_namespaced_event,
+        namespace,
+        field_selector=f"involvedObject.kind=Pod,involvedObject.name={pod},type=Warning",
+    ).items
+    latest = max(
+        events,
+        key=lambda event: str(event.last_timestamp or event.event_time or ""),
+        default=None,
+    )
+    return str(latest.message) if latest else ""
+
+
+def last_words(
+    cluster: Cluster, namespace: str, pod: str, container: str, *, previous: bool = False
+) -> str:
+    """The last lines of a container's log, each indented below a message."""
+    try:
+        text = cluster.ask(
+            cluster.core.read_namespaced_pod_log,
+            pod,
+            namespace,
+            container=container,
+            previous=previous,
+            tail_lines=LOG_LINES,
+        )
+    except ClusterError:
+        return ""
+    return "".join(f"\n    {line}" for line in str(text).splitlines())

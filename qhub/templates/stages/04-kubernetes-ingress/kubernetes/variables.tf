@@ -1,0 +1,53 @@
+variable "infrastructure" {
+  description = "Outputs of 02-infrastructure; null reads them from its state."
+  type = object({
+    cluster        = string
+    node_selectors = map(map(string))
+  })
+  default = null
+}
+
+variable "kubernetes_initialize" {
+  description = "Outputs of 03-kubernetes-initialize; null reads them from its state."
+  type = object({
+    namespace        = string
+    shared_claim     = string
+    priority_classes = map(string)
+  })
+  default = null
+}
+
+variable "chart" {
+  description = "The Traefik chart; without a repository its name is a path."
+  type        = object({ repository = optional(string), name = string, version = optional(string) })
+}
+
+variable "domain" {
+  description = "The name under which users open the hub."
+  type        = string
+}
+
+variable "url" {
+  description = "The address that users open."
+  type        = string
+}
+
+variable "ingress_class" {
+  description = "The IngressClass of the deployment."
+  type        = string
+}
+
+variable "certificate" {
+  description = "Where the certificate comes from: self-signed, existing (a secret of the namespace), lets-encrypt, disabled."
+  type        = object({ type = string, secret_name = optional(string) })
+
+  validation {
+    condition     = contains(["self-signed", "existing", "lets-encrypt", "disabled"], var.certificate.type)
+    error_message = "certificate.type is self-signed, existing, lets-encrypt or disabled."
+  }
+}
+
+variable "values" {
+  description = "Values of the chart that come from the config."
+  type        = any
+}
