@@ -158,6 +158,6 @@ def _read_upstream(operation: Operation, stages: list[AnyStage], chosen: list[An
 
 def _identified(config: Config, folder: Folder) -> Record:
     """The record of what is deployed, after a look that it is what was deployed before."""
-    record = Record.of(config)
+    record = Record.of(config, folder)
     record.keep(folder)
     return record

@@ -80,7 +80,7 @@ def plan(
     plans: dict[str, StagePlan] = {}
     with folder.locked("plan"), RunLog(folder, "plan") as log, stop_on_signals() as stop:
         operation = Operation(engine, folder, stop, log, report)
-        operation.record = Record.of(config)
+        operation.record = Record.of(config, folder)
         assumed = _outputs(operation, config, stages)
         scratch = folder.private / "plan"
         try:

@@ -18,6 +18,7 @@ from typing import Any
 from qhub.config import Config
 from qhub.errors import UsageError
 from qhub.runner.folder import Folder, write
+from qhub.runner.mirror import tell_terraform
 
 FIXED = {
     "project_name": "project_name",
@@ -49,8 +50,8 @@ class Record:
     mirror: str | None = None
 
     @classmethod
-    def of(cls, config: Config) -> Record:
-        """That of a configuration; asks the cluster who it is.
+    def of(cls, config: Config, folder: Folder) -> Record:
+        """That of a configuration; asks the cluster who it is, and tells Terraform of the mirror.
 
         Raises:
             ClusterError: It can't be reached.
@@ -61,7 +62,14 @@ class Record:
 
             access = Access.find(config.existing.kube_context)
             context, cluster = access.context, Cluster(access).identity()
-        return cls(config.project_name, config.namespace, config.provider, context, cluster)
+        return cls(
+            config.project_name,
+            config.namespace,
+            config.provider,
+            context,
+            cluster,
+            mirror=tell_terraform(config.mirror, folder),
+        )
 
     @classmethod
     def load(cls, folder: Folder) -> Record:
