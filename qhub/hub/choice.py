@@ -6,16 +6,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from jupyterhub.spawner import Spawner
 from tornado.web import HTTPError
-from traitlets import default
+from traitlets import HasTraits, default
 
 from .profiles import Profile, ProfileError, Profiles
 
 
-class ProfileChoice(Spawner):
-    """A spawner that offers the profiles a person may use and keeps to the one chosen."""
+class ProfileChoice(HasTraits):
+    """Makes a spawner offer the profiles a person may use, and keep to the one chosen."""
 
+    user: Any
+    orm_spawner: Any
     profiles: Profiles
     profile: dict[str, Any]
     user_options: dict[str, Any]

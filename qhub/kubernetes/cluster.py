@@ -33,6 +33,7 @@ class Access:
             ClusterError: There is no kubeconfig, or no such context in it.
         """
         from kubernetes import config
+        from yaml import YAMLError
 
         files = kubeconfig_files()
         if not files:
@@ -42,8 +43,11 @@ class Access:
             )
         try:
             known, current = config.list_kube_config_contexts(os.pathsep.join(files))
-        except (config.ConfigException, OSError, ValueError, TypeError) as error:
-            raise ClusterError(f"the kubeconfig {' '.join(files)} can't be used: {error}") from None
+        except (config.ConfigException, OSError, ValueError, TypeError, YAMLError) as error:
+            raise ClusterError(
+                f"the kubeconfig {' '.join(files)} can't be read: {error}",
+                hint="does `kubectl config get-contexts` work?",
+            ) from error
         names = [str(entry["name"]) for entry in known or ()]
         wanted = context or str((current or {}).get("name"))
         if wanted not in names:

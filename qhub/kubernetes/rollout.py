@@ -16,6 +16,9 @@ POLL_SECONDS = 1.0
 HOPELESS_SECONDS = 60
 """How long a state that rarely goes away by itself may last before waiting ends."""
 
+HOPELESS_STARTS = 3
+"""After how many starts a container that ends again and again is taken for hopeless."""
+
 LOG_LINES = 15
 _HOPELESS = {
     "ImagePullBackOff",
@@ -121,7 +124,8 @@ def _container_trouble(
         return waiting.reason in _HOPELESS, text
     if ended and ended.exit_code:
         text = f"{container.name} ended with exit code {ended.exit_code} ({ended.reason})"
-        return False, text + last_words(cluster, namespace, pod, container.name)
+        hopeless = container.restart_count >= HOPELESS_STARTS
+        return hopeless, text + last_words(cluster, namespace, pod, container.name)
     if container.state.running and not container.ready:
         reason = last_warning(cluster, namespace, pod)
         return False, f"{container.name} runs and is not ready" + (f": {reason}" if reason else "")

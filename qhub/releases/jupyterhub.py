@@ -66,7 +66,10 @@ def values(config: Config, priorities: dict[str, str]) -> dict[str, Any]:
             # An init container that may change the node's firewall; the NetworkPolicy does it.
             "cloudMetadata": {"blockWithIptables": False},
             "networkPolicy": {"enabled": True},
-            "extraPodConfig": {"priorityClassName": priorities["users"]},
+            "extraPodConfig": {
+                "priorityClassName": priorities["users"],
+                "enableServiceLinks": False,
+            },
             "startTimeout": 600,
         },
         "scheduling": {

@@ -39,7 +39,7 @@ def values(config: Config, class_name: str) -> dict[str, Any]:
         },
         "rbac": {"namespaced": False},
         "ports": _ports(config),
-        "service": {"type": config.ingress.service},
+        "service": {"spec": {"type": config.ingress.service}},
         "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}},
     }
 

@@ -8,7 +8,7 @@ locals {
   }
 
   # The code is a folder with folders in it; a key of a ConfigMap has no slash.
-  code = { for path in fileset("${path.module}/hub", "**") : replace(path, "/", "..") => file("${path.module}/hub/${path}") }
+  code = { for name in fileset("${path.module}/hub", "**") : replace(name, "/", "..") => file("${path.module}/hub/${name}") }
 
   settings = jsonencode(merge(var.settings, {
     cluster = merge(var.settings.cluster, {
@@ -29,6 +29,16 @@ locals {
 resource "random_password" "service" {
   for_each = toset(["qhub", "ssh", "dask-gateway", "conda-store"])
 
+  length  = 64
+  special = false
+}
+
+# Known from the start: what the chart makes up by itself changes once more, with a restart.
+resource "random_id" "cookie" {
+  byte_length = 32
+}
+
+resource "random_password" "proxy" {
   length  = 64
   special = false
 }
@@ -169,6 +179,7 @@ resource "helm_release" "jupyterhub" {
     jsonencode(var.values),
     jsonencode({
       hub = {
+        cookieSecret = random_id.cookie.hex
         annotations  = { "qhub/fingerprint" = local.fingerprint }
         nodeSelector = local.infrastructure.node_selectors["general"]
         extraVolumes = [
@@ -185,7 +196,7 @@ resource "helm_release" "jupyterhub" {
           },
         ]
       }
-      proxy = { chp = { nodeSelector = local.infrastructure.node_selectors["general"] } }
+      proxy = { secretToken = random_password.proxy.result, chp = { nodeSelector = local.infrastructure.node_selectors["general"] } }
       ingress = {
         enabled          = true
         ingressClassName = local.kubernetes_ingress.ingress_class

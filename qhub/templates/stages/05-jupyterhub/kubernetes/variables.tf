@@ -66,7 +66,7 @@ variable "overrides" {
 
 variable "secrets" {
   description = "Hashes of passwords, settings of the authenticator; given when applied, never in a file."
-  type        = any
+  type        = object({ passwords = map(string), authentication = any })
   sensitive   = true
   default     = { passwords = {}, authentication = {} }
 }
