@@ -15,6 +15,9 @@ from qhub.errors import ClusterError
 CONNECT_SECONDS, ANSWER_SECONDS = 5, 30
 """How long a cluster may take to be reached, and to answer."""
 
+ABSENT, CONFLICT = 404, 409
+"""What an API answers of what is not there, and of what somebody else was faster with."""
+
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 
 

@@ -14,14 +14,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from qhub.errors import ClusterError, LockedError
-from qhub.kubernetes.cluster import Cluster
+from qhub.kubernetes.cluster import ABSENT, CONFLICT, Cluster
 
 LASTS_SECONDS = 30
 RENEW_SECONDS = 8
 NAMESPACE = "default"
 """Where it lies: the deployment's own namespace comes and goes with the deployment."""
-
-CONFLICT, ABSENT = 409, 404
 
 
 @dataclass(frozen=True)

@@ -97,13 +97,15 @@ def _destroy_stage(operation: Operation, name: str, steps: Steps, *, keep_data: 
                 if (outputs := operation.applied_outputs(needed())) is not None:
                     operation.outputs[needed.name] = outputs
             variables = operation.upstream(stage)
+            if (own := operation.applied_outputs(stage)) is not None:
+                stage.clear(own)
     module = operation.module(
         name, operation.folder.applied / name, variables, {KEEP_DATA: "1"} if keep_data else {}
     )
     module.init(steps.listen)
     if module.resources():
         module.destroy(steps.listen)
-    operation.folder.forget(name)
+    operation.forget(name)
 
 
 def _left_over(operation: Operation, errors: dict[str, QhubError]) -> QhubError:

@@ -116,6 +116,17 @@ class Deployment:
             stop=self.stop,
         )
 
+    def forget(self, stage: str) -> None:
+        """Drop what is kept of a stage that was destroyed, its empty state in a cluster too."""
+        applied = json.loads((self.folder.applied / stage / "backend.tf.json").read_text())
+        kept = applied["terraform"]["backend"].get("kubernetes", {})
+        if self.record.context and kept.get("secret_suffix", "").endswith(f"-{stage}"):
+            from qhub.kubernetes.cluster import Access, Cluster
+            from qhub.kubernetes.state import forget
+
+            forget(Cluster(Access.find(self.record.context)), kept["secret_suffix"])
+        self.folder.forget(stage)
+
     def applied_outputs(self, stage: AnyStage) -> BaseModel | None:
         """The stage's outputs as it was last applied; None where it was not."""
         applied = self.folder.applied / stage.name

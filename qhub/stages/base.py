@@ -116,6 +116,13 @@ class Stage(ABC, Generic[InputsT, OutputsT]):
             PreflightError: With everything that stands in the way.
         """
 
+    def clear(self, outputs: OutputsT) -> None:
+        """Take away what others made with the stage, before its module is destroyed.
+
+        What Terraform doesn't know would keep what it does know from being destroyed.
+        """
+        del outputs
+
     def check(self, outputs: OutputsT) -> None:
         """Ask the real thing whether it works.
 

@@ -77,6 +77,13 @@ class KubernetesInitialize(Stage[InitializeInputs, InitializeOutputs]):
             ),
         )
 
+    def clear(self, outputs: InitializeOutputs) -> None:
+        """End people's servers and clusters: pods that the hub made, not a release."""
+        from qhub.kubernetes.cluster import Access, Cluster
+        from qhub.kubernetes.sweep import end_pods
+
+        end_pods(Cluster(Access.find(outputs.context)), outputs.namespace)
+
     def example(self, config: Config) -> InitializeOutputs:
         return InitializeOutputs(
             namespace=config.namespace,
