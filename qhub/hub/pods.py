@@ -33,7 +33,7 @@ def read(folder: Path) -> dict[str, Any]:
 
 def configure(c: Any, settings: dict[str, Any]) -> None:
     """Everything: the common part, then this platform's."""
-    common.configure(c, settings)
+    common.configure(c, settings, settings["cluster"]["url"])
     c.JupyterHub.tornado_settings["slow_spawn_timeout"] = 0
     _services(c, settings)
     _spawner(c, settings)
@@ -63,7 +63,7 @@ def _spawner(c: Any, settings: dict[str, Any]) -> None:
     spawner = c.PodSpawner
     spawner.settings = {key: settings[key] for key in ("users", "groups", "cluster")}
     spawner.cmd = [*UMASK, "jupyterhub-singleuser"]
-    spawner.args = common.server_arguments(settings["idle_culler"])
+    spawner.args = common.server_arguments(settings["idle_culler"], settings["cluster"]["url"])
     spawner.start_timeout = 600  # a node may have to be made first, and an image pulled
     spawner.http_timeout = 120
     spawner.allow_privilege_escalation = False

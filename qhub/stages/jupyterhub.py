@@ -31,6 +31,7 @@ from qhub.stages.infrastructure import (
     LocalInfrastructure,
 )
 from qhub.stages.kubernetes_ingress import KubernetesIngress
+from qhub.stages.kubernetes_ingress import address as web_address
 from qhub.stages.kubernetes_initialize import KubernetesInitialize, priority_classes
 
 
@@ -288,6 +289,7 @@ def pod_settings(config: Config) -> dict[str, Any]:
         profile["node_selector"] = override.node_selector
         profile["devices"] = override.extra_resource_limits
     settings["cluster"] = {
+        "url": web_address(config),
         "image": str(release.server_image(config)),
         "own_homes": config.storage.home is not None,
         "home_size": str(config.storage.home or ""),
