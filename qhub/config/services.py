@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from qhub.config.fields import (
+    Cidr,
     Color,
     Cores,
     Disk,
@@ -26,6 +27,7 @@ from qhub.config.fields import (
     label,
     wrong,
 )
+from qhub.config.secrets import SecretRef
 
 CondaNamespace = Annotated[str, Text(label("a namespace of conda-store", 40))]
 NodePort = Annotated[int, Field(ge=1, le=65_535)]
@@ -51,12 +53,24 @@ class Certificate(Section):
         "http", description="`lets-encrypt`: how it checks the domain; `dns` needs `dns.provider`."
     )
     secret_name: Title | None = Field(
-        None, description="`existing`, Kubernetes: the secret that holds certificate and key."
+        None,
+        description="`existing`, Kubernetes, instead of files: a secret of the namespace with "
+        "`tls.crt` and `tls.key`, of cert-manager say.",
     )
     certificate_file: FilePath | None = Field(
-        None, description="`existing`, local: PEM file of the certificate with its chain."
+        None, description="`existing`: PEM file of the certificate with its chain."
     )
-    key_file: FilePath | None = Field(None, description="`existing`, local: PEM file of its key.")
+    key_file: FilePath | None = Field(None, description="`existing`: PEM file of its key.")
+
+
+class DnsCredentials(Section):
+    """What may write to the zone; `cloudflare` has a token, `route53` a pair of keys."""
+
+    api_token: SecretRef | None = Field(
+        None, description="`cloudflare`: token with the permission Zone / DNS / Edit."
+    )
+    access_key_id: SecretRef | None = Field(None, description="`route53`: ID of the access key.")
+    secret_access_key: SecretRef | None = Field(None, description="`route53`: the key itself.")
 
 
 class Dns(Section):
@@ -64,6 +78,11 @@ class Dns(Section):
 
     provider: Literal["cloudflare", "route53"] | None = Field(
         None, description="Who serves the zone."
+    )
+    credentials: DnsCredentials = Field(
+        default_factory=defaults(DnsCredentials),
+        description="For the `dns` challenge, answered from within the cluster. Default with "
+        "`route53`: the role of its nodes.",
     )
     auto_provision: bool = Field(False, description="Make the record; else it is printed.")
 
@@ -108,6 +127,14 @@ class Ingress(Section):
     )
     node_ports: NodePorts = Field(
         default_factory=defaults(NodePorts), description="Ports of the nodes."
+    )
+    annotations: dict[str, str] = Field(
+        default_factory=dict,
+        description="Annotations of the Service: what a cloud's load balancer is to be like.",
+    )
+    source_ranges: list[Cidr] = Field(
+        default_factory=list,
+        description="`LoadBalancer`: who may come in. Default: everybody.",
     )
 
 

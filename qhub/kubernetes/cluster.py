@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from base64 import b64decode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -174,6 +175,16 @@ class Cluster:
         """Its nodes, those with all these labels."""
         selector = ",".join(f"{key}={value}" for key, value in (labels or {}).items())
         return list(self.ask(self.core.list_node, label_selector=selector).items)
+
+    def secret(self, namespace: str, name: str) -> dict[str, bytes] | None:
+        """What a Secret holds; None where there is none of that name."""
+        try:
+            found = self.ask(self.core.read_namespaced_secret, name, namespace)
+        except ClusterError as error:
+            if error.status == 404:
+                return None
+            raise
+        return {key: b64decode(value) for key, value in (found.data or {}).items()}
 
 
 @contextmanager

@@ -11,7 +11,6 @@ _EVERYWHERE = (
     ("clusterroles", _RBAC),
     ("clusterrolebindings", _RBAC),
     ("priorityclasses", _PRIORITY),
-    ("ingressclasses", "networking.k8s.io"),
 )
 _INSIDE = (
     ("secrets", ""),

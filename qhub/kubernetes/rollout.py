@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from qhub.errors import ClusterError, StageError
@@ -145,6 +146,14 @@ def last_warning(cluster: Cluster, namespace: str, pod: str) -> str:
         default=None,
     )
     return str(latest.message) if latest else ""
+
+
+def restart(cluster: Cluster, namespace: str, deployment: str) -> None:
+    """Have a Deployment's pods made anew, as `kubectl rollout restart` does."""
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    annotations = {"kubectl.kubernetes.io/restartedAt": when}
+    patch = {"spec": {"template": {"metadata": {"annotations": annotations}}}}
+    cluster.ask(cluster.apps.patch_namespaced_deployment, deployment, namespace, patch)
 
 
 def last_words(

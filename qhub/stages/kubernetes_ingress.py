@@ -1,17 +1,31 @@
-"""04-kubernetes-ingress: the way in, with its certificate and its DNS record."""
+"""04-kubernetes-ingress: the way in, with its certificate.
+
+What is to be reached through it is an Ingress with the `annotations` of its outputs; of
+certificates it knows nothing, all of the address has the same one.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from qhub.config import Config
+from qhub.errors import ClusterError, PreflightError
 from qhub.releases import traefik as release
 from qhub.releases.chart import Chart
 from qhub.stages.base import InCluster, Stage
 from qhub.stages.infrastructure import ExistingInfrastructure
 from qhub.stages.kubernetes_initialize import KubernetesInitialize, deployment_name
+
+if TYPE_CHECKING:
+    from qhub.kubernetes.entrance import Answer, Entrance
+
+SERVICE = "traefik"
+SOON_DAYS = 21
+"""Whoever renews certificates by themselves has done it by then."""
 
 
 class CertificateSource(BaseModel):
@@ -31,7 +45,7 @@ class IngressInputs(BaseModel):
     chart: Chart
     domain: str = Field(description="The name under which users open the hub.")
     url: str = Field(description="The address that users open.")
-    ingress_class: str = Field(description="IngressClass of the deployment.")
+    ingress_class: str = Field(description="What marks the Ingresses of the deployment.")
     certificate: CertificateSource
     values: dict[str, Any] = Field(description="Values of the chart.")
 
@@ -40,17 +54,35 @@ class IngressOutputs(InCluster):
     """What later stages need to be reached."""
 
     url: str = Field(description="The address that users open.")
-    ingress_class: str = Field(description="IngressClass of what is to be reached by it.")
-    annotations: dict[str, str] = Field(description="Annotations of Ingresses.")
-    tls_secret: str = Field(description="Secret with the certificate; empty for none.")
+    domain: str = Field(description="The name in it.")
+    annotations: dict[str, str] = Field(description="What makes an Ingress one of the deployment.")
+    certificate: str = Field(description="Type of the certificate.")
+    tls_secret: str = Field(description="Secret with the certificate; empty: not in one.")
+
+
+def port(config: Config) -> int | None:
+    """The port that users come to, where it isn't the usual one."""
+    nodes = config.ingress.node_ports
+    if config.ingress.service != "NodePort":
+        return None
+    return nodes.http if config.certificate.type == "disabled" else nodes.https
 
 
 def address(config: Config) -> str:
     """The address that users open, with its port where that isn't the usual one."""
     secure = config.certificate.type != "disabled"
-    ports = config.ingress.node_ports
-    port = (ports.https if secure else ports.http) if config.ingress.service == "NodePort" else None
-    return f"http{'s' * secure}://{config.domain}{f':{port}' if port else ''}"
+    suffix = f":{port(config)}" if port(config) else ""
+    return f"http{'s' * secure}://{config.domain}{suffix}"
+
+
+def marks(config: Config) -> dict[str, str]:
+    """What makes an Ingress one of the deployment."""
+    secure = config.certificate.type != "disabled"
+    return {
+        # Not `ingressClassName`: an IngressClass is read, and left behind, cluster-wide.
+        "kubernetes.io/ingress.class": deployment_name(config),
+        "traefik.ingress.kubernetes.io/router.entrypoints": "websecure" if secure else "web",
+    }
 
 
 class KubernetesIngress(Stage[IngressInputs, IngressOutputs]):
@@ -79,18 +111,165 @@ class KubernetesIngress(Stage[IngressInputs, IngressOutputs]):
             }
         )
 
+    def secrets(self, config: Config) -> dict[str, Any]:
+        files = _files(config)
+        pair = dict(zip(("tls.crt", "tls.key"), files, strict=True)) if files else {}
+        return {"environment": release.environment(config), "certificate": pair}
+
     def example(self, config: Config) -> IngressOutputs:
         return IngressOutputs.model_validate(
             {
                 "url": address(config),
                 "namespace": config.namespace,
-                "ingress_class": deployment_name(config),
-                "annotations": {},
+                "domain": config.domain,
+                "annotations": marks(config),
+                "certificate": config.certificate.type,
                 "tls_secret": "",
             }
         )
 
+    def preflight(self, config: Config, folder: Path) -> None:
+        obstacle = _certificate_obstacle(config)
+        if obstacle:
+            raise PreflightError(obstacle, "Nothing was changed.")
+
     def check(self, outputs: IngressOutputs) -> None:
+        from qhub.kubernetes import acme
+        from qhub.kubernetes.entrance import wait_open
         from qhub.kubernetes.rollout import wait_ready
 
-        wait_ready(self.name, outputs.context, outputs.namespace, deployments=["traefik"])
+        wait_ready(self.name, outputs.context, outputs.namespace, deployments=[SERVICE])
+        entrance = _entrance(outputs)
+        asked = outputs.certificate == "lets-encrypt"
+
+        def trouble(answer: Answer) -> str | None:
+            if answer.status != 200:
+                return f"answers {answer.status} to {release.PING}: that is not this deployment"
+            if answer.certificate and not asked:
+                wrong = answer.certificate.obstacle(outputs.domain)
+                return f"shows a certificate that {wrong}" if wrong else None
+            return None
+
+        answer = wait_open(self.name, entrance, trouble)
+        if asked and answer:
+            acme.settle(
+                entrance.cluster,
+                outputs.namespace,
+                SERVICE,
+                granted=lambda: _is_granted(entrance, answer),
+            )
+
+    def notices(self, outputs: IngressOutputs) -> list[str]:
+        try:
+            return list(_notices(outputs, _entrance(outputs)))
+        except ClusterError as error:
+            return [error.message]
+
+
+def _entrance(outputs: IngressOutputs) -> Entrance:
+    from urllib.parse import urlsplit
+
+    from qhub.kubernetes.cluster import Access, Cluster
+    from qhub.kubernetes.entrance import Entrance
+
+    secure = outputs.certificate != "disabled"
+    return Entrance(
+        Cluster(Access.find(outputs.context)),
+        outputs.namespace,
+        SERVICE,
+        outputs.domain,
+        urlsplit(outputs.url).port or (443 if secure else 80),
+        secure,
+        release.PING,
+    )
+
+
+def _is_granted(entrance: Entrance, before: Answer) -> bool:
+    answer = entrance.first_answer([before.place])
+    return bool(answer and answer.certificate and answer.certificate.covers(entrance.domain))
+
+
+def _files(config: Config) -> tuple[str, str] | None:
+    """Certificate and key, where the config names files of them.
+
+    Raises:
+        PreflightError: One can't be read.
+    """
+    given = config.certificate
+    if given.type != "existing" or not given.certificate_file or not given.key_file:
+        return None
+    try:
+        return Path(given.certificate_file).read_text(), Path(given.key_file).read_text()
+    except (OSError, ValueError) as error:
+        raise PreflightError(f"the certificate can't be read: {error}") from error
+
+
+def _certificate_obstacle(config: Config) -> str | None:
+    """What keeps a certificate of type `existing` from being used; None: nothing."""
+    from qhub.kubernetes.certificate import pair_obstacle
+    from qhub.kubernetes.cluster import Access, Cluster
+
+    given, domain, namespace = config.certificate, config.domain or "", config.namespace
+    if given.type != "existing":
+        return None
+    if files := _files(config):
+        wrong = pair_obstacle(files[0].encode(), files[1].encode(), domain)
+        return f"{given.certificate_file} {wrong} (certificate.certificate_file)" if wrong else None
+    name = given.secret_name or ""
+    found = Cluster(Access.find(config.existing.kube_context)).secret(namespace, name)
+    if found is None:
+        return (
+            f"the namespace {namespace} has no Secret {name} (certificate.secret_name); make it:"
+            f" qhub deploy --until 03-kubernetes-initialize, then kubectl -n {namespace} create"
+            f" secret tls {name} --cert=FILE --key=FILE"
+        )
+    if lacking := sorted({"tls.crt", "tls.key"} - set(found)):
+        return f"the Secret {name} lacks {', '.join(lacking)} (certificate.secret_name)"
+    wrong = pair_obstacle(found["tls.crt"], found["tls.key"], domain)
+    return f"the certificate in Secret {name} {wrong} (certificate.secret_name)" if wrong else None
+
+
+def _notices(outputs: IngressOutputs, entrance: Entrance) -> Iterator[str]:
+    from qhub.kubernetes.entrance import dns_advice
+
+    places = entrance.places()
+    answer = entrance.first_answer([entrance.by_name])
+    if not answer or answer.status != 200:
+        yield from dns_advice(outputs.domain, places)
+        answer = entrance.first_answer(places)
+    if not places:
+        yield f"the Service {SERVICE} has no address: {entrance.no_address()[0]}"
+    elif answer is None:
+        where = ", ".join(map(str, places))
+        yield f"{where} can't be reached from this machine; a firewall may keep users out as well"
+    if not entrance.secure:
+        yield f"{outputs.url} is not encrypted: passwords can be read on their way"
+    elif answer:
+        yield _certificate_notice(outputs, entrance, answer)
+
+
+def _certificate_notice(outputs: IngressOutputs, entrance: Entrance, answer: Answer) -> str:
+    """How the certificate is that browsers get."""
+    from datetime import UTC, datetime
+
+    from qhub.kubernetes import acme
+
+    certificate = answer.certificate
+    assert certificate  # noqa: S101 - asked by https
+    name, wrong = f"the certificate of {outputs.domain}", certificate.obstacle(outputs.domain)
+    if outputs.certificate == "lets-encrypt" and not certificate.covers(outputs.domain):
+        reason = acme.refusal(entrance.cluster, outputs.namespace) or "none was given so far"
+        return (
+            f"browsers get a self-signed certificate and warn of it, as there is no other: {reason}"
+            " (once that is mended, `qhub deploy` asks for one again)"
+        )
+    if wrong:
+        return f"{name} {wrong}"
+    told = f"{name} is valid until {certificate.until:%Y-%m-%d}, by {certificate.issuer}"
+    days = (certificate.until - datetime.now(UTC)).days
+    if days < SOON_DAYS:
+        told += f", for {days} days more"
+    if outputs.certificate == "self-signed":
+        return f"{told}; it signs itself, so that browsers warn of it"
+    distrust = entrance.distrust(answer.place)
+    return f"{told}; this machine doesn't trust it: {distrust}" if distrust else told

@@ -78,22 +78,57 @@ def certificate(look: Look) -> Iterator[Finding]:
         message = "`type: lets-encrypt` needs `acme_email`"
         yield Finding(("certificate", "type"), message, "for example `acme_email: ops@example.org`")
     elif kind == "existing":
-        needed = ("certificate_file", "key_file") if local else ("secret_name",)
-        for key in needed if look.provider else ():
-            if _lacks(look, "certificate", key):
-                message = f"`type: existing` needs `{key}` with `provider: {look.provider}`"
-                yield Finding(("certificate", "type"), message)
+        yield from _existing_certificate(look)
+
+
+def _existing_certificate(look: Look) -> Iterator[Finding]:
+    """Files, or on Kubernetes a secret."""
+    files = ("certificate_file", "key_file")
+    lacking = [key for key in files if _lacks(look, "certificate", key)]
+    secret = not _lacks(look, "certificate", "secret_name")
+    if look.provider is None:
+        return
+    if look.provider == "local" and secret:
+        message = "`secret_name` names a secret of Kubernetes, this is `provider: local`"
+        yield Finding(("certificate", "secret_name"), message, "delete it", key=True)
+    if secret and look.provider != "local":
+        for key in (key for key in files if key not in lacking):
+            message = f"there is `secret_name` already, so `{key}` would not be read"
+            yield Finding(("certificate", key), message, "delete one of them", key=True)
+        return
+    for key in lacking:
+        other = "" if look.provider == "local" else ", or `secret_name` alone"
+        yield Finding(("certificate", "type"), f"`type: existing` needs `{key}`{other}")
+
+
+_CREDENTIALS = {
+    "api_token": "cloudflare",
+    "access_key_id": "route53",
+    "secret_access_key": "route53",
+}
 
 
 def dns(look: Look) -> Iterator[Finding]:
-    """Records are made by somebody."""
+    """Records are made by somebody, who may make them."""
+    provider, given = look.text("dns", "provider"), look.mapping("dns", "credentials")
+    for key in given:
+        if provider and _CREDENTIALS.get(key, provider) != provider:
+            message = f"`{key}` belongs to `provider: {_CREDENTIALS[key]}`, this is `{provider}`"
+            yield Finding(("dns", "credentials", key), message, "delete it", key=True)
+    pair = [key for key, whose in _CREDENTIALS.items() if whose == "route53"]
+    lacking = [key for key in pair if key not in given]
+    if provider == "route53" and len(lacking) == 1:
+        yield Finding(("dns", "credentials"), f"`credentials` lacks `{lacking[0]}`", key=True)
+    challenge = ("certificate", "acme_challenge_type")
+    if provider == "cloudflare" and look.value(*challenge) == "dns" and "api_token" not in given:
+        message = "the `dns` challenge needs `dns.credentials.api_token` with `cloudflare`"
+        yield Finding(challenge, message, "for example `api_token: {env: CLOUDFLARE_API_TOKEN}`")
     if look.value("dns", "provider") is not None:
         return
     allowed = "allowed: cloudflare, route53"
     if look.value("dns", "auto_provision") is True:
         path = ("dns", "auto_provision")
         yield Finding(path, "`auto_provision` needs `dns.provider`", allowed)
-    challenge = ("certificate", "acme_challenge_type")
     if look.value(*challenge) == "dns":
         yield Finding(challenge, "the `dns` challenge needs `dns.provider`", allowed)
 

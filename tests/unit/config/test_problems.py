@@ -226,6 +226,34 @@ CASES: dict[str, tuple[str, list[str]]] = {
         "certificate:\n  type: existing",
         ["2:9 .*needs `certificate_file`", "2:9 .*needs `key_file`"],
     ),
+    "a certificate of one's own without secret": (
+        "certificate:\n  type: existing\n" + AWS,
+        [
+            "2:9 `type: existing` needs `certificate_file`, or `secret_name` alone",
+            "2:9 `type: existing` needs `key_file`, or `secret_name` alone",
+        ],
+    ),
+    "a certificate twice": (
+        "certificate:\n  type: existing\n  secret_name: a\n  key_file: b\n" + AWS,
+        ["4:3 there is `secret_name` already, so `key_file` would not be read"],
+    ),
+    "a secret on this machine": (
+        "certificate: {type: existing, secret_name: a, certificate_file: a, key_file: b}",
+        ["1:31 `secret_name` names a secret of Kubernetes"],
+    ),
+    "the dns challenge without a token": (
+        "certificate: {type: lets-encrypt, acme_email: a@b.org, acme_challenge_type: dns}\n"
+        "dns: {provider: cloudflare}\n" + AWS,
+        ["1:77 the `dns` challenge needs `dns.credentials.api_token`"],
+    ),
+    "half a pair of keys": (
+        "dns:\n  provider: route53\n  credentials: {access_key_id: {env: A}}\n" + AWS,
+        ["3:3 `credentials` lacks `secret_access_key`"],
+    ),
+    "another zone's credentials": (
+        "dns:\n  provider: route53\n  credentials: {api_token: {env: A}}\n" + AWS,
+        ["3:17 `api_token` belongs to `provider: cloudflare`, this is `route53`"],
+    ),
     "the dns challenge without dns": (
         "certificate: {type: lets-encrypt, acme_email: a@b.org, acme_challenge_type: dns}\n" + AWS,
         ["1:77 the `dns` challenge needs `dns.provider`"],

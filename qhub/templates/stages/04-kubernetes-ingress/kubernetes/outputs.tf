@@ -3,24 +3,27 @@ output "url" {
   value       = var.url
 }
 
+output "domain" {
+  description = "The name in it."
+  value       = var.domain
+}
+
 output "namespace" {
   description = "Where it runs."
   value       = helm_release.traefik.namespace
 }
 
-output "ingress_class" {
-  description = "IngressClass of what is to be reached by it."
-  value       = var.ingress_class
+output "annotations" {
+  description = "What makes an Ingress one of the deployment."
+  value       = local.annotations
 }
 
-output "annotations" {
-  description = "Annotations of Ingresses."
-  value = {
-    "traefik.ingress.kubernetes.io/router.entrypoints" = var.certificate.type == "disabled" ? "web" : "websecure"
-  }
+output "certificate" {
+  description = "Type of the certificate."
+  value       = var.certificate.type
 }
 
 output "tls_secret" {
-  description = "Secret with the certificate; empty for none."
+  description = "Secret with the certificate; empty: not in one."
   value       = local.tls_secret
 }

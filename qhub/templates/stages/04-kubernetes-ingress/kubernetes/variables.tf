@@ -33,12 +33,12 @@ variable "url" {
 }
 
 variable "ingress_class" {
-  description = "The IngressClass of the deployment."
+  description = "What marks the Ingresses of the deployment."
   type        = string
 }
 
 variable "certificate" {
-  description = "Where the certificate comes from: self-signed, existing (a secret of the namespace), lets-encrypt, disabled."
+  description = "Where the certificate comes from: self-signed, existing (a secret of the namespace, or given), lets-encrypt, disabled."
   type        = object({ type = string, secret_name = optional(string) })
 
   validation {
@@ -50,4 +50,11 @@ variable "certificate" {
 variable "values" {
   description = "Values of the chart that come from the config."
   type        = any
+}
+
+variable "secrets" {
+  description = "What Traefik has to know of the DNS zone, and a certificate with its key; given when applied, never in a file."
+  type        = object({ environment = map(string), certificate = map(string) })
+  sensitive   = true
+  default     = { environment = {}, certificate = {} }
 }

@@ -198,11 +198,9 @@ resource "helm_release" "jupyterhub" {
       }
       proxy = { secretToken = random_password.proxy.result, chp = { nodeSelector = local.infrastructure.node_selectors["general"] } }
       ingress = {
-        enabled          = true
-        ingressClassName = local.kubernetes_ingress.ingress_class
-        annotations      = local.kubernetes_ingress.annotations
-        hosts            = [var.domain]
-        tls              = local.kubernetes_ingress.tls_secret == "" ? [] : [{ hosts = [var.domain], secretName = local.kubernetes_ingress.tls_secret }]
+        enabled     = true
+        annotations = local.kubernetes_ingress.annotations
+        hosts       = [var.domain]
       }
     }),
     jsonencode(var.overrides),

@@ -20,11 +20,9 @@ variable "kubernetes_initialize" {
 variable "kubernetes_ingress" {
   description = "Outputs of 04-kubernetes-ingress; null reads them from its state."
   type = object({
-    url           = string
-    namespace     = string
-    ingress_class = string
-    annotations   = map(string)
-    tls_secret    = string
+    url         = string
+    namespace   = string
+    annotations = map(string)
   })
   default = null
 }
