@@ -44,12 +44,17 @@ def values(config: Config, class_name: str) -> dict[str, Any]:
         "log": {"noColor": True},
         "providers": {
             "kubernetesCRD": {"enabled": False},
-            "kubernetesIngress": {"ingressClass": class_name},
+            "kubernetesIngress": {
+                "ingressClass": class_name,
+                # Of ports of the nodes it could only be told by looking at nodes.
+                "publishedService": {"enabled": config.ingress.service == "LoadBalancer"},
+            },
             "file": {"enabled": True, "content": _routes(config)},
         },
         "rbac": {"namespaced": True},
         "ports": _ports(config),
         "service": _service(config),
+        "readinessProbe": {"periodSeconds": 2},  # its users wait for it
         "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}},
         **(_acme(config) if config.certificate.type == "lets-encrypt" else {}),
     }
@@ -109,7 +114,9 @@ def _entry(node_port: int | None, usual: int) -> dict[str, Any]:
         # Where users come to a port of the nodes, that is where they are to be sent as well.
         "exposedPort": node_port or usual,
         "transport": {"respondingTimeouts": {"readTimeout": "10m"}},  # else uploads end after one
-        "http": {"middlewares": ["answers@file"]},
+        # With no forwardedHeaders, what visitors say of where they come from is dropped, and so is
+        # what servers could mistake for it.
+        "http": {"middlewares": ["answers@file"], "underscoreHeadersStrategy": "delete"},
     }
 
 

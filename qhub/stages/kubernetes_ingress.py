@@ -21,6 +21,7 @@ from qhub.stages.infrastructure import ExistingInfrastructure
 from qhub.stages.kubernetes_initialize import KubernetesInitialize, deployment_name
 
 if TYPE_CHECKING:
+    from qhub.kubernetes.cluster import Cluster
     from qhub.kubernetes.entrance import Answer, Entrance
 
 SERVICE = "traefik"
@@ -234,12 +235,12 @@ def _notices(outputs: IngressOutputs, entrance: Entrance) -> Iterator[str]:
 
     places = entrance.places()
     answer = entrance.first_answer([entrance.by_name])
-    if not answer or answer.status != 200:
-        yield from dns_advice(outputs.domain, places)
-        answer = entrance.first_answer(places)
     if not places:
         yield f"the Service {SERVICE} has no address: {entrance.no_address()[0]}"
-    elif answer is None:
+    elif not answer or answer.status != 200:
+        yield from dns_advice(outputs.domain, places)
+        answer = entrance.first_answer(places)
+    if places and answer is None:
         where = ", ".join(map(str, places))
         yield f"{where} can't be reached from this machine; a firewall may keep users out as well"
     if not entrance.secure:
@@ -252,24 +253,37 @@ def _certificate_notice(outputs: IngressOutputs, entrance: Entrance, answer: Ans
     """How the certificate is that browsers get."""
     from datetime import UTC, datetime
 
-    from qhub.kubernetes import acme
-
     certificate = answer.certificate
     assert certificate  # noqa: S101 - asked by https
-    name, wrong = f"the certificate of {outputs.domain}", certificate.obstacle(outputs.domain)
-    if outputs.certificate == "lets-encrypt" and not certificate.covers(outputs.domain):
-        reason = acme.refusal(entrance.cluster, outputs.namespace) or "none was given so far"
+    if not certificate.covers(outputs.domain):
         return (
-            f"browsers get a self-signed certificate and warn of it, as there is no other: {reason}"
-            " (once that is mended, `qhub deploy` asks for one again)"
+            "browsers get a self-signed certificate that Traefik made for want of another, and warn"
+            f" of it: {_why_none(outputs, entrance.cluster)}"
         )
+    wrong, name = certificate.obstacle(outputs.domain), f"the certificate of {outputs.domain}"
     if wrong:
         return f"{name} {wrong}"
-    told = f"{name} is valid until {certificate.until:%Y-%m-%d}, by {certificate.issuer}"
+    told = f"{name} is valid until {certificate.until:%Y-%m-%d}"
     days = (certificate.until - datetime.now(UTC)).days
     if days < SOON_DAYS:
         told += f", for {days} days more"
     if outputs.certificate == "self-signed":
         return f"{told}; it signs itself, so that browsers warn of it"
+    told += f", by {certificate.issuer}"
     distrust = entrance.distrust(answer.place)
     return f"{told}; this machine doesn't trust it: {distrust}" if distrust else told
+
+
+def _why_none(outputs: IngressOutputs, cluster: Cluster) -> str:
+    """Why Traefik has no certificate to show."""
+    from qhub.kubernetes import acme
+    from qhub.kubernetes.certificate import pair_obstacle
+
+    if outputs.certificate == "lets-encrypt":
+        reason = acme.refusal(cluster, outputs.namespace) or "the issuer gave none so far"
+        return f"{reason} (once that is mended, `qhub deploy` asks again)"
+    kept = cluster.secret(outputs.namespace, outputs.tls_secret)
+    if kept is None:
+        return f"there is no Secret {outputs.tls_secret}"
+    wrong = pair_obstacle(kept.get("tls.crt", b""), kept.get("tls.key", b""), outputs.domain)
+    return f"the one in Secret {outputs.tls_secret} {wrong or 'was not taken up yet'}"
