@@ -15,8 +15,8 @@ from qhub.kubernetes.rollout import restart
 SECONDS = 60
 """How long an issuer may take."""
 
-OLD = timedelta(minutes=2)
-"""Whoever tried longer ago than that is to try again: Traefik doesn't by itself."""
+OLD = timedelta(minutes=1)
+"""A pod that is older failed in an earlier run; Traefik does not ask again by itself."""
 
 _PODS = "app.kubernetes.io/name=traefik"
 _REASON = re.compile(r'Unable to obtain ACME certificate.*?error="((?:[^"\\]|\\.)*)"')
@@ -24,26 +24,32 @@ _LINES = 2000
 
 
 def settle(
-    cluster: Cluster, namespace: str, deployment: str, *, granted: Callable[[], bool]
+    cluster: Cluster,
+    namespace: str,
+    deployment: str,
+    *,
+    granted: Callable[[], bool],
+    reached: bool,
 ) -> None:
-    """Wait until a certificate is there or was refused; one that was refused is asked for again.
+    """Wait until a certificate is there or was refused; a refusal may have been too early.
 
     Args:
         cluster: Where Traefik runs.
         namespace: Its namespace.
         deployment: Its Deployment.
         granted: Tells whether a certificate is there.
+        reached: Whether users reach it by its name, as the issuer has to.
     """
-    started = time.monotonic()
-    again = False
+    started, pod = time.monotonic(), _pod(cluster, namespace)
+    earlier = pod and datetime.now(UTC) - pod.metadata.creation_timestamp > OLD
+    again = bool(reached or earlier)
     while not granted() and time.monotonic() - started < SECONDS:
-        pod = _pod(cluster, namespace)
-        if pod and refusal(cluster, namespace):
-            if again or datetime.now(UTC) - pod.metadata.creation_timestamp < OLD:
+        if refusal(cluster, namespace):
+            if not again:
                 return
             restart(cluster, namespace, deployment)
-            again = True
-            time.sleep(2)  # until another pod is the newest
+            again = False
+            time.sleep(3)  # until another pod is the newest
         time.sleep(1)
 
 

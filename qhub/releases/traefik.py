@@ -24,6 +24,9 @@ ACME = "acme"
 """The name under which Traefik's log tells of certificates that it asks for."""
 
 _STORAGE = "/data"
+_DELAY = "15s"
+"""Traefik asks for a certificate as soon as it starts, long before its Service leads to it."""
+
 _USER = 65532
 _YEAR = 365 * 24 * 3600
 
@@ -163,8 +166,8 @@ def _acme(config: Config) -> dict[str, Any]:
     """
     certificate = config.certificate
     challenges: dict[str, dict[str, Any]] = {
-        "http": {"httpChallenge": {"entryPoint": "web"}},
-        "tls": {"tlsChallenge": True},
+        "http": {"httpChallenge": {"entryPoint": "web", "delay": _DELAY}},
+        "tls": {"tlsChallenge": {"delay": _DELAY}},
         "dns": {"dnsChallenge": {"provider": config.dns.provider}},
     }
     challenge = challenges[certificate.acme_challenge_type]

@@ -153,11 +153,13 @@ class KubernetesIngress(Stage[IngressInputs, IngressOutputs]):
 
         answer = wait_open(self.name, entrance, trouble)
         if asked and answer:
+            named = entrance.first_answer([entrance.by_name])
             acme.settle(
                 entrance.cluster,
                 outputs.namespace,
                 SERVICE,
                 granted=lambda: _is_granted(entrance, answer),
+                reached=bool(named and named.status == 200),
             )
 
     def notices(self, outputs: IngressOutputs) -> list[str]:

@@ -71,8 +71,8 @@ def test_browsers_are_told_to_stay_with_https_where_they_can(text: str, lasts: b
 @pytest.mark.parametrize(
     ("challenge", "expected"),
     [
-        ("http", {"httpChallenge": {"entryPoint": "web"}}),
-        ("tls", {"tlsChallenge": True}),
+        ("http", {"httpChallenge": {"entryPoint": "web", "delay": "15s"}}),
+        ("tls", {"tlsChallenge": {"delay": "15s"}}),
         ("dns", {"dnsChallenge": {"provider": "route53"}}),
     ],
 )

@@ -102,6 +102,11 @@ resource "kubernetes_persistent_volume_claim_v1" "certificates" {
 
   # A class that binds for the first pod alone would never be done.
   wait_until_bound = false
+
+  # It goes after Traefik let go of it: a volume in use can't be removed.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "kubernetes_secret_v1" "environment" {
