@@ -71,7 +71,7 @@ def refusal(cluster: Cluster, namespace: str) -> str | None:
 def shortened(reason: str) -> str:
     """The end of a chain of reasons, which is the one that says something."""
     text = reason.replace('\\"', '"').replace("\\n", " ")
-    return text.rpartition(" :: ")[2] or text
+    return text.rpartition(" :: ")[2].rstrip("]") if " :: " in text else text
 
 
 def _pod(cluster: Cluster, namespace: str) -> Any:

@@ -8,6 +8,7 @@ other namespace's secrets, and another Traefik beside it is none of its business
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from qhub.config import Config
 from qhub.releases.chart import Chart, chart, mirrored
@@ -129,6 +130,7 @@ def _routes(config: Config) -> dict[str, Any]:
         "entryPoints": ["websecure" if secure else "web"],
         "rule": f"Host(`{config.domain}`) && Path(`{PING}`)",
         "service": "ping@internal",
+        "priority": 1000,  # over any Ingress, whose priority is the length of its rule
     }
     routes: dict[str, Any] = {
         "http": {
@@ -171,11 +173,14 @@ def _acme(config: Config) -> dict[str, Any]:
         "dns": {"dnsChallenge": {"provider": config.dns.provider}},
     }
     challenge = challenges[certificate.acme_challenge_type]
-    issuer = {"email": certificate.acme_email, "caServer": certificate.acme_server}
+    issuer = {
+        "email": certificate.acme_email,
+        "caServer": certificate.acme_server,
+        # A file for each issuer: what the one for trials gave is not to be kept afterwards.
+        "storage": f"{_STORAGE}/{urlsplit(certificate.acme_server).hostname}.json",
+    }
     return {
-        "certificatesResolvers": {
-            ACME: {"acme": {**issuer, "storage": f"{_STORAGE}/acme.json", **challenge}}
-        },
+        "certificatesResolvers": {ACME: {"acme": {**issuer, **challenge}}},
         "persistence": {"path": _STORAGE},
         "podSecurityContext": {
             "fsGroup": _USER,

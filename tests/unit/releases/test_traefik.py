@@ -91,9 +91,14 @@ def test_certificates_that_were_asked_for_are_kept() -> None:
     assert values["updateStrategy"] == {"type": "Recreate"}
 
 
-def test_the_issuer_can_be_another_one() -> None:
-    values = told(f"{ACME}, acme_server: 'https://acme.example.org/dir'}}\n")
-    assert values["certificatesResolvers"]["acme"]["acme"]["caServer"].endswith("org/dir")
+def test_what_the_issuer_for_trials_gave_is_not_kept_with_another_one() -> None:
+    trial = told(f"{ACME}, acme_server: 'https://acme.example.org:14000/dir'}}\n")
+    acme = trial["certificatesResolvers"]["acme"]["acme"]
+    assert acme["caServer"] == "https://acme.example.org:14000/dir"
+    assert acme["storage"] == "/data/acme.example.org.json"
+    assert (
+        told(f"{ACME}}}\n")["certificatesResolvers"]["acme"]["acme"]["storage"] != acme["storage"]
+    )
 
 
 def test_a_zone_s_credentials_reach_traefik_for_its_challenge_alone(
@@ -118,6 +123,11 @@ def test_the_load_balancer_is_as_the_file_says() -> None:
         "spec": {"type": "LoadBalancer", "loadBalancerSourceRanges": ["192.0.2.0/24"]},
         "annotations": {"a.b/c": "yes"},
     }
+
+
+def test_traefik_answers_itself_also_beside_an_ingress_for_everything() -> None:
+    ping = told("")["providers"]["file"]["content"]["http"]["routers"]["ping"]
+    assert ping["priority"] > len("Host(`hub.example.org`) && PathPrefix(`/`)")
 
 
 def test_ssh_has_a_port_of_its_own() -> None:
