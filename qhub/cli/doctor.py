@@ -4,7 +4,7 @@ import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
@@ -71,7 +71,8 @@ def examine(path: Path, folder: Path) -> Iterator["Finding"]:
         config = report.config
         for problem in report.problems[:1]:
             message = f"{problem.place}: {problem.message}"
-            yield Finding("configuration", "fail", message, "qhub validate shows all problems")
+            level: Literal["warn", "fail"] = "fail" if config is None else "warn"
+            yield Finding("configuration", level, message, "qhub validate shows all problems")
         if config is not None:
             yield Finding("configuration", "ok", f"{path} is valid")
             for problem in missing_secrets(config):

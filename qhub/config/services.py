@@ -84,7 +84,9 @@ class Dns(Section):
         description="For the `dns` challenge, answered from within the cluster. Default with "
         "`route53`: the role of its nodes.",
     )
-    auto_provision: bool = Field(False, description="Make the record; else it is printed.")
+    auto_provision: bool = Field(
+        False, description="Make the record. Not done yet: it is printed, for entry by hand."
+    )
 
 
 class TerraformState(Section):

@@ -124,6 +124,10 @@ def dns(look: Look) -> Iterator[Finding]:
         message = "the `dns` challenge needs `dns.credentials.api_token` with `cloudflare`"
         yield Finding(challenge, message, "for example `api_token: {env: CLOUDFLARE_API_TOKEN}`")
     if look.value("dns", "provider") is not None:
+        if look.value("dns", "auto_provision") is True:
+            message = "qhub can't make DNS records yet; `deploy` and `status` print the record"
+            path = ("dns", "auto_provision")
+            yield Finding(path, message, "make it by hand", is_warning=True)
         return
     allowed = "allowed: cloudflare, route53"
     if look.value("dns", "auto_provision") is True:

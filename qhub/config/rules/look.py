@@ -11,12 +11,16 @@ from qhub.config.shape import meant
 
 
 class Finding(NamedTuple):
-    """Something wrong at `path`; `key` points at the key there instead of its value."""
+    """Something wrong at `path`; `key` points at the key there instead of its value.
+
+    A warning is about something that is not done, or not yet; the file is valid all the same.
+    """
 
     path: KeyPath
     message: str
     hint: str | None = None
     key: bool = False
+    is_warning: bool = False
 
 
 class Look:

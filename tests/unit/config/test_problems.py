@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
-from .support import AWS, HASH, problems, told
+from qhub.config import check
+
+from .support import AWS, HASH, SECURITY, problems, told
 
 NODES = """\
     general: {instance: m5.large, min_nodes: 1, max_nodes: 1}
@@ -511,3 +514,14 @@ def test_thousands_of_mistakes_take_seconds() -> None:
     groups = "".join(f"    g{n}: {{gid: {1000 + n}}}\n" for n in range(1000))
     found = problems(f"project_name: demo\nsecurity:\n  users:\n{users}  groups:\n{groups}")
     assert len(found) == 3999
+
+
+def test_what_is_not_done_yet_is_said_and_no_error(tmp_path: Path) -> None:
+    file = tmp_path / "qhub-config.yaml"
+    zone = "dns:\n  provider: route53\n  auto_provision: true\n"
+    file.write_text("project_name: demo\n" + AWS + zone + SECURITY)
+    report = check(file)
+    assert report.config is not None
+    [warning] = report.problems
+    assert (warning.severity, warning.line) == ("warning", 8)
+    assert "by hand" in (warning.hint or "")
