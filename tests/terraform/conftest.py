@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,6 +17,7 @@ from qhub.runner.folder import Folder
 from qhub.runner.progress import Progress
 from qhub.stages.base import Address, Stage
 from qhub.terraform import Engine, find_engine
+from tests.terraform.providers import environment
 
 HERE = Path(__file__).parent
 
@@ -43,6 +46,14 @@ def engine() -> Engine:
         return find_engine()
     except EngineError as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def providers(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What Terraform is told so that it finds providers without a network."""
+    said = subprocess.check_output([*engine.command, "version", "-json"])
+    platform = json.loads(said)["platform"]
+    return environment(engine, platform, tmp_path_factory.mktemp("providers"))
 
 
 class Inputs(BaseModel):

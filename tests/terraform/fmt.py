@@ -6,12 +6,13 @@ from pathlib import Path
 
 from qhub.terraform import find_engine
 
-TEMPLATES = Path(__file__).parents[2] / "qhub" / "templates" / "stages"
+HERE = Path(__file__).parent
+FOLDERS = (HERE.parents[1] / "qhub" / "templates" / "stages", HERE / "rules")
 
 
 def fmt(*options: str) -> subprocess.CompletedProcess[str]:
-    """Format the HCL of all stages; with `-check` only look. Lists the files that differ."""
-    command = [*find_engine().command, "fmt", "-recursive", "-diff", *options, str(TEMPLATES)]
+    """Format the HCL of stages and their rules; with `-check` only look. Lists what differs."""
+    command = [*find_engine().command, "fmt", "-recursive", "-diff", *options, *map(str, FOLDERS)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

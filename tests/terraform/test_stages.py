@@ -3,86 +3,85 @@
 from __future__ import annotations
 
 import json
-import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from qhub.config import Config, load
-from qhub.runner.render import INPUTS, render_stage
+from qhub.runner.render import INPUTS
 from qhub.stages import STAGES
 from qhub.stages.base import Stage
 from qhub.terraform import Engine
+from tests import beside, existing
+from tests.terraform.rendered import AnyStage, Rendered
 
 from .fmt import fmt
 
-HERE = Path(__file__).parent
-EXAMPLE = HERE.parents[1] / "qhub-config.example.yaml"
-
-AnyStage = Stage[Any, Any]
-every_stage = pytest.mark.parametrize("stage", STAGES, ids=lambda s: f"{s.name}-{s.variant}")
-
-
-@pytest.fixture(scope="session")
-def config() -> Config:
-    return load(EXAMPLE)
+RULES = Path(__file__).parent / "rules"
+CONFIGS = {
+    "local": lambda: load(beside.ROOT / "qhub-config.example.yaml"),
+    "existing": lambda: existing.config("everything"),
+}
 
 
-@pytest.fixture
-def module(stage: AnyStage, config: Config, tmp_path: Path) -> Path:
-    """The stage, rendered to a folder of its own, without its backend."""
-    folder = tmp_path / "stages" / stage.name
-    for path, content in render_stage(stage, config).items():
-        if path != "backend.tf.json":
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_bytes(content)
-    return folder
+@pytest.fixture(scope="module", params=STAGES, ids=lambda stage: f"{stage.name}-{stage.variant}")
+def stage(request: pytest.FixtureRequest) -> AnyStage:
+    return request.param  # type: ignore[no-any-return]
 
 
-def terraform(engine: Engine, folder: Path, *arguments: str, stdin: str = "") -> str:
-    done = subprocess.run(
-        [*engine.command, *arguments], cwd=folder, input=stdin, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+@pytest.fixture(scope="module")
+def config(stage: AnyStage) -> Config:
+    """One with all that a deployment with the stage can have."""
+    return CONFIGS[stage.providers[0]]()
 
 
-def blocks(module: Path, kind: str) -> set[str]:
-    text = "\n".join(path.read_text() for path in module.glob("*.tf"))
-    return set(re.findall(rf'^{kind} "(\w+)"', text, re.MULTILINE))
+@pytest.fixture(scope="module")
+def module(
+    stage: AnyStage,
+    config: Config,
+    engine: Engine,
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Rendered:
+    """The stage, rendered to a folder of its own and ready: Terraform found its providers."""
+    takes_providers = "required_providers" in (stage.templates / "versions.tf").read_text()
+    environment = request.getfixturevalue("providers") if takes_providers else {}
+    folder = tmp_path_factory.mktemp(stage.noun) / "stages" / stage.name
+    module = Rendered(stage, config, folder, engine, environment)
+    module.write(RULES.glob(f"{stage.name}-{stage.variant}.tftest.hcl"))
+    module.terraform("init", "-input=false")
+    return module
 
 
-@every_stage
-def test_module_validates(stage: AnyStage, module: Path, engine: Engine) -> None:
-    terraform(engine, module, "init", "-input=false")
-    terraform(engine, module, "validate")
+def test_module_validates(module: Rendered) -> None:
+    module.terraform("validate")
 
 
-@every_stage
-def test_variables_are_the_inputs(stage: AnyStage, module: Path) -> None:
+def test_variables_are_the_inputs(stage: AnyStage, module: Rendered) -> None:
     upstream = {needed().noun for needed in stage.depends_on}
-    own = blocks(module, "variable") - {"deployment"}
+    own = module.blocks("variable") - {"deployment", "secrets"}
     assert own == set(stage.Inputs.model_fields) | upstream
 
 
-@every_stage
-def test_outputs_are_the_outputs(stage: AnyStage, module: Path) -> None:
-    assert blocks(module, "output") == set(stage.Outputs.model_fields)
-
-
-@every_stage
-def test_no_value_is_lost_in_a_variable_s_type(
-    stage: AnyStage, module: Path, engine: Engine
+def test_a_module_takes_secrets_where_its_stage_gives_them(
+    stage: AnyStage, module: Rendered
 ) -> None:
+    gives = type(stage).secrets is not Stage.secrets
+    assert ("secrets" in module.blocks("variable")) == gives
+
+
+def test_outputs_are_the_outputs(stage: AnyStage, module: Rendered) -> None:
+    fields = stage.Outputs.model_fields.items()
+    assert module.blocks("output") == {name for name, field in fields if not field.exclude}
+
+
+def test_no_value_is_lost_in_a_variable_s_type(module: Rendered) -> None:
     """Terraform drops attributes that a type does not name without a word."""
-    terraform(engine, module, "init", "-input=false")
-    given = json.loads((module / INPUTS).read_text())
+    given = json.loads((module.folder / INPUTS).read_text())
+    taken = module.evaluated(given)
     for name, value in given.items():
-        said = terraform(engine, module, "console", stdin=f"jsonencode(var.{name})\n")
-        taken = json.loads(json.loads(said.strip().splitlines()[-1]))
-        assert without_null(taken) == without_null(value), name
+        assert without_null(taken[name]) == without_null(value), name
 
 
 def without_null(value: Any) -> Any:
@@ -94,28 +93,18 @@ def without_null(value: Any) -> Any:
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-@every_stage
-def test_example_outputs_fit_those_who_take_them(
-    stage: AnyStage, module: Path, config: Config, engine: Engine
-) -> None:
-    terraform(engine, module, "init", "-input=false")
-    for needed in stage.depends_on:
-        example = needed().example(config).model_dump(mode="json")
-        (module / "example.auto.tfvars.json").write_text(json.dumps({needed().noun: example}))
-        said = terraform(engine, module, "console", stdin=f"jsonencode(var.{needed().noun})\n")
-        taken = json.loads(json.loads(said.strip().splitlines()[-1]))
-        assert set(taken) <= set(example)
-        assert all(taken[name] == example[name] for name in taken)
+def test_example_outputs_fit_those_who_take_them(module: Rendered) -> None:
+    given = module.upstream()
+    for name, taken in module.evaluated(given, **given).items():
+        assert set(taken) <= set(given[name])
+        assert all(taken[key] == given[name][key] for key in taken)
 
 
-@every_stage
-def test_rules_of_the_module(stage: AnyStage, module: Path, engine: Engine) -> None:
-    tests = sorted((HERE / "rules").glob(f"{stage.name}-{stage.variant}.tftest.hcl"))
-    assert tests, "each module has a file of rules in tests/terraform/rules"
-    for path in tests:
-        (module / path.name).write_text(path.read_text())
-    terraform(engine, module, "init", "-input=false")
-    assert "0 failed" in terraform(engine, module, "test")
+def test_rules_of_the_module(module: Rendered) -> None:
+    assert list(module.folder.glob("*.tftest.hcl")), (
+        "each module has rules in tests/terraform/rules"
+    )
+    assert "0 failed" in module.terraform("test")
 
 
 def test_hcl_is_formatted() -> None:

@@ -1,0 +1,151 @@
+mock_provider "kubernetes" {}
+
+variables {
+  infrastructure = {
+    cluster        = "0b0a1d2c"
+    node_selectors = { general = {}, user = {}, worker = {} }
+  }
+  name             = "demo-dev"
+  namespace        = "dev"
+  pod_security     = "baseline"
+  quota            = {}
+  container_limits = {}
+  shared           = { size = "10Gi", access_mode = "ReadWriteMany" }
+}
+
+run "makes_a_namespace_that_keeps_to_a_level" {
+  command = plan
+
+  assert {
+    condition     = kubernetes_namespace_v1.this.metadata[0].labels["pod-security.kubernetes.io/enforce"] == "baseline"
+    error_message = "the namespace enforces the level of Pod Security"
+  }
+
+  assert {
+    condition     = kubernetes_namespace_v1.this.metadata[0].labels["app.kubernetes.io/instance"] == "demo-dev"
+    error_message = "what was made says which deployment it belongs to"
+  }
+
+  assert {
+    condition     = kubernetes_namespace_v1.this.metadata[0].annotations["qhub/cluster"] == "0b0a1d2c"
+    error_message = "a namespace of another cluster is another namespace"
+  }
+
+  assert {
+    condition     = output.namespace == "dev"
+    error_message = "later stages are told the namespace"
+  }
+}
+
+run "limits_nothing_that_the_config_does_not" {
+  command = plan
+
+  assert {
+    condition     = length(kubernetes_resource_quota_v1.this) == 0
+    error_message = "an empty quota is none"
+  }
+
+  assert {
+    condition     = length(kubernetes_limit_range_v1.this) == 0
+    error_message = "empty limits are none"
+  }
+}
+
+run "limits_what_the_config_says" {
+  command = plan
+
+  variables {
+    quota            = { "requests.cpu" = "64", pods = "200" }
+    container_limits = { default = { memory = "1Gi" }, max = { cpu = "8" } }
+  }
+
+  assert {
+    condition     = kubernetes_resource_quota_v1.this[0].spec[0].hard == tomap({ "requests.cpu" = "64", pods = "200" })
+    error_message = "the quota is the config's"
+  }
+
+  assert {
+    condition = (
+      kubernetes_limit_range_v1.this[0].spec[0].limit[0].type == "Container"
+      && kubernetes_limit_range_v1.this[0].spec[0].limit[0].default.memory == "1Gi"
+      && kubernetes_limit_range_v1.this[0].spec[0].limit[0].max.cpu == "8"
+    )
+    error_message = "limits are the config's, of containers"
+  }
+}
+
+run "puts_services_before_people_before_free_places" {
+  assert {
+    condition = (
+      kubernetes_priority_class_v1.this["services"].value > kubernetes_priority_class_v1.this["users"].value
+      && kubernetes_priority_class_v1.this["users"].value > kubernetes_priority_class_v1.this["placeholders"].value
+    )
+    error_message = "services push people's pods away, people's those that keep places free"
+  }
+
+  # A pod of no class has priority 0: the cluster's own default.
+  assert {
+    condition = (
+      kubernetes_priority_class_v1.this["placeholders"].value < 0
+      && alltrue([for class in kubernetes_priority_class_v1.this : class.global_default != true])
+    )
+    error_message = "pods of others are neither pushed away for free places nor get a class of ours"
+  }
+
+  assert {
+    condition     = output.priority_classes == { for kind in ["services", "users", "placeholders"] : kind => "demo-dev-${kind}" }
+    error_message = "names of what has no namespace begin with the deployment's"
+  }
+}
+
+run "asks_for_the_volume_of_the_config" {
+  command = plan
+
+  variables {
+    shared = { size = "50Gi", storage_class = "nfs", access_mode = "ReadWriteOnce" }
+  }
+
+  assert {
+    condition = (
+      kubernetes_persistent_volume_claim_v1.shared.spec[0].storage_class_name == "nfs"
+      && one(kubernetes_persistent_volume_claim_v1.shared.spec[0].access_modes) == "ReadWriteOnce"
+      && kubernetes_persistent_volume_claim_v1.shared.spec[0].resources[0].requests.storage == "50Gi"
+    )
+    error_message = "size, class and mode are the config's"
+  }
+
+  assert {
+    condition     = kubernetes_persistent_volume_claim_v1.shared.wait_until_bound == false
+    error_message = "a class that binds for the first pod alone is no reason to wait for ever"
+  }
+}
+
+run "refuses_a_namespace_of_kubernetes" {
+  command = plan
+
+  variables {
+    namespace = "kube-system"
+  }
+
+  expect_failures = [var.namespace]
+}
+
+run "refuses_the_default_namespace" {
+  command = plan
+
+  variables {
+    namespace = "default"
+  }
+
+  expect_failures = [var.namespace]
+}
+
+run "refuses_an_unknown_level" {
+  command = plan
+
+  variables {
+    pod_security = "strict"
+  }
+
+  expect_failures = [var.pod_security]
+}
