@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,12 +10,11 @@ import pytest
 from pydantic import BaseModel, ConfigDict
 
 from qhub.config import Config, load
-from qhub.errors import EngineError, StageError
+from qhub.errors import StageError
 from qhub.runner.folder import Folder
 from qhub.runner.progress import Progress
 from qhub.stages.base import Address, Stage
-from qhub.terraform import Engine, find_engine
-from tests.terraform.providers import environment
+from qhub.terraform import Engine
 
 HERE = Path(__file__).parent
 
@@ -38,22 +35,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.terraform)
-
-
-@pytest.fixture(scope="session")
-def engine() -> Engine:
-    try:
-        return find_engine()
-    except EngineError as error:
-        pytest.skip(str(error))
-
-
-@pytest.fixture(scope="session")
-def providers(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What Terraform is told so that it finds providers without a network."""
-    said = subprocess.check_output([*engine.command, "version", "-json"])
-    platform = json.loads(said)["platform"]
-    return environment(engine, platform, tmp_path_factory.mktemp("providers"))
 
 
 class Inputs(BaseModel):

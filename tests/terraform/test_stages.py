@@ -14,7 +14,7 @@ from qhub.stages import STAGES
 from qhub.stages.base import Stage
 from qhub.terraform import Engine
 from tests import beside, existing
-from tests.terraform.rendered import AnyStage, Rendered
+from tests.rendered import AnyStage, Rendered
 
 from .fmt import fmt
 

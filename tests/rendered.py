@@ -29,7 +29,7 @@ class Rendered:
     engine: Engine
     environment: dict[str, str]
 
-    def write(self, rules: Iterable[Path]) -> None:
+    def write(self, rules: Iterable[Path] = ()) -> None:
         """Lay out the module without its backend, with these files of rules."""
         for path, content in render_stage(self.stage, self.config).items():
             if path != "backend.tf.json":
