@@ -1,0 +1,83 @@
+"""A deployment from beginning to end, on a real cluster."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from qhub.kubernetes.cluster import Cluster
+from tests.cluster import inventory
+from tests.cluster.deployment import PASSWORDS, ClusterDeployment
+from tests.local.browser import Person
+
+
+def test_deploy_says_where_the_hub_is(deployment: ClusterDeployment) -> None:
+    assert deployment.said["addresses"]["JupyterHub"] == deployment.url
+    assert deployment.said["changed"]
+
+
+def test_the_hub_is_there_when_deploy_ends(deployment: ClusterDeployment) -> None:
+    visitor = Person(deployment.url)
+    visitor.request("/hub/health")
+    assert visitor.status == 200
+
+
+def test_http_leads_to_https(deployment: ClusterDeployment) -> None:
+    visitor = Person(f"http://{deployment.domain}:{deployment.ports['http']}")
+    visitor.request("/hub/login")
+    assert visitor.url.startswith("https://")
+
+
+def test_people_of_the_config_log_in_and_nobody_else(deployment: ClusterDeployment) -> None:
+    assert deployment.person("ada").hub_api("GET", "/user")["admin"]
+    assert not deployment.person("ben").hub_api("GET", "/user")["admin"]
+    assert not Person(deployment.url).login("ben", PASSWORDS["ada"])
+    assert not Person(deployment.url).login("eve", PASSWORDS["ada"])
+
+
+def test_a_person_computes_as_who_they_are(deployment: ClusterDeployment) -> None:
+    ben = deployment.person("ben")
+    ben.start(seconds=300, pause=1)
+    try:
+        said = ben.run("import os, pwd; print(os.getuid(), pwd.getpwuid(os.getuid()).pw_name)")
+        assert said.split() == ["21001", "ben"]
+    finally:
+        ben.stop()
+
+
+def test_nothing_secret_is_written_or_shown(
+    deployment: ClusterDeployment, cluster: Cluster
+) -> None:
+    files = [path for path in deployment.folder.rglob("*") if path.is_file()]
+    told = {str(path): path.read_bytes() for path in files}
+    told |= {
+        name: json.dumps(item, default=str).encode()
+        for name, item in inventory.objects(cluster)
+        if not name.startswith("Secret ") and deployment.namespace in name
+    }
+    for password in PASSWORDS.values():
+        assert not [name for name, text in told.items() if password.encode() in text]
+    # Hashes of the people's passwords are where the hub reads them, and nowhere else.
+    assert not [name for name, text in told.items() if b"$2b$" in text or b"$argon2" in text]
+
+
+def test_deploying_the_same_again_changes_nothing(deployment: ClusterDeployment) -> None:
+    said = deployment.deploy()
+    assert not said["changed"]
+    assert said["seconds"] <= 10
+
+
+def test_a_plan_finds_no_drift(deployment: ClusterDeployment) -> None:
+    done = deployment.qhub("deploy", "--plan", "--exit-code")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.last
+def test_destroy_leaves_nothing(
+    deployment: ClusterDeployment, cluster: Cluster, known_before: set[str]
+) -> None:
+    assert inventory.left(cluster, deployment.namespace, seconds=0)
+    deployment.destroy()
+    assert not inventory.left(cluster, deployment.namespace)
+    assert inventory.definitions(cluster) <= known_before
