@@ -123,10 +123,10 @@ def _worker(
 
 def _apply(operation: Operation, config: Config, stage: AnyStage, steps: Steps) -> None:
     folder = operation.folder
-    folder.remember(stage.name)
     variables = {**operation.upstream(stage), **secret_variables(stage, config)}
     module = operation.module(stage.name, folder.stages / stage.name, variables)
     module.init(steps.listen)
+    folder.remember(stage.name)  # with the lock file, so that its destroy takes the same providers
     before = operation.read_outputs(stage, module)
     replace = stage.drift(before) if before is not None else {}
     for address, reason in replace.items():
