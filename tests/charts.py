@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -91,4 +92,9 @@ def template(release: Release) -> str:
         pytest.skip(f"the chart {release.chart} is not at hand (in charts/ of $QHUB_TEST_MIRROR)")
     oldest = ".".join(map(str, OLDEST_KUBERNETES))
     options = ("--namespace", release.namespace, "--kube-version", oldest, "--values", "-")
-    return helm("template", release.name, folder, *options, stdin=json.dumps(release.values))
+    return _rendered(release.name, folder, options, json.dumps(release.values, sort_keys=True))
+
+
+@cache
+def _rendered(name: str, chart: Path, options: tuple[str, ...], values: str) -> str:
+    return helm("template", name, chart, *options, stdin=values)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from qhub.config import Config, parse
 
 HASH = "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHRzb21l$RdescudvJCsgt3ub+b+dWRWJTmaaJObGJObGJObGJOb"
+NAMESPACE = "qhub-dry-run"
 HEAD = f"""\
 project_name: demo
+namespace: {NAMESPACE}
 provider: existing
 domain: hub.example.org
 security:

@@ -13,11 +13,22 @@ from pathlib import Path
 from typing import Any
 
 from qhub.kubernetes.cluster import Cluster
+from qhub.kubernetes.rollout import pod_troubles
 from tests import beside
 from tests.local.browser import Person
 
 PASSWORDS = {"ada": "what ada knows", "ben": "what ben knows"}
 PROJECT = "qtest"
+_SMALL = {
+    "display_name": "Small",
+    "kubespawner_override": {
+        # Little is kept free, so that it also finds a place on a cluster of one small node.
+        "cpu_limit": 1,
+        "cpu_guarantee": 0.05,
+        "mem_limit": "1G",
+        "mem_guarantee": "128M",
+    },
+}
 PATIENCE_SECONDS = 900
 """How long a command may take: nodes may have to be made and images pulled."""
 
@@ -79,6 +90,17 @@ class ClusterDeployment:
         assert person.login(name, PASSWORDS[name]), person.page
         return person
 
+    def at_work(self, name: str) -> Person:
+        """Somebody whose server runs and who has opened it."""
+        person = self.person(name)
+        try:
+            person.start(seconds=300, pause=1)
+        except AssertionError as error:
+            told = [text for *_, text in pod_troubles(self.cluster, self.namespace)]
+            raise AssertionError("\n".join([str(error), *told])) from error
+        person.enter()
+        return person
+
 
 def new_deployment(cluster: Cluster, folder: Path) -> ClusterDeployment:
     """One that is not deployed yet: two people, SSH, the mirror of the tests where there is one."""
@@ -99,6 +121,7 @@ def new_deployment(cluster: Cluster, folder: Path) -> ClusterDeployment:
                 "ben": _user(21001, "users", "BEN_PASSWORD"),
             },
         },
+        "profiles": {"jupyterlab": [_SMALL]},
         "mirror": {
             setting: str(found)
             for setting, name in {"terraform_providers": "providers", "charts": "charts"}.items()

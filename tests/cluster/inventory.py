@@ -15,6 +15,9 @@ from qhub.kubernetes.cluster import Cluster
 TELLS_OF_THE_PAST = {"Event"}
 """Kinds that name what is gone, for an hour or so."""
 
+LIST = "List"
+"""Ends the names by which the client knows each kind a second time."""
+
 
 def client_of(cluster: Cluster) -> Any:
     """A client for objects of any kind."""
@@ -26,7 +29,7 @@ def objects(cluster: Cluster) -> Iterator[tuple[str, dict[str, Any]]]:
     client = client_of(cluster)
     for kind in client.resources.search():
         listable = kind.preferred and "list" in (kind.verbs or ())
-        if not listable or kind.kind in TELLS_OF_THE_PAST:
+        if not listable or kind.kind in TELLS_OF_THE_PAST or kind.kind.endswith(LIST):
             continue
         try:
             found = client.get(kind).to_dict()["items"]

@@ -1,0 +1,75 @@
+"""What Helm would apply, as the cluster's own API server judges it: tried, not kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+import yaml
+from kubernetes.dynamic.exceptions import ConflictError, NotFoundError
+
+from qhub.kubernetes.cluster import Cluster
+from tests import charts, existing
+from tests.cluster import inventory
+from tests.releases import Release
+
+LEVEL = "pod-security.kubernetes.io/enforce"
+TRIED = {"dry_run": "All", "field_manager": "qhub-tests"}
+
+
+@pytest.fixture(scope="module")
+def api(cluster: Cluster) -> Iterator[Any]:
+    """A client, and the namespace that the releases are for, as a deployment would have it."""
+    api = inventory.client_of(cluster)
+    namespaces = api.resources.get(api_version="v1", kind="Namespace")
+    metadata = {"name": existing.NAMESPACE, "labels": {LEVEL: "baseline"}}
+    with suppress(ConflictError):  # an earlier run was ended
+        namespaces.create(body={"metadata": metadata})
+    yield api
+    with suppress(NotFoundError):
+        namespaces.delete(name=existing.NAMESPACE)
+
+
+@pytest.mark.parametrize("choice", existing.CHOICES)
+def test_the_cluster_takes_all_manifests(
+    choice: str, api: Any, all_releases: dict[str, list[Release]]
+) -> None:
+    tried = 0
+    for release in all_releases[choice]:
+        for manifest in filter(None, yaml.safe_load_all(charts.template(release))):
+            place = manifest["metadata"].get("namespace", release.namespace)
+            kind = api.resources.get(api_version=manifest["apiVersion"], kind=manifest["kind"])
+            options = {"namespace": place} if kind.namespaced else {}
+            kind.server_side_apply(body=manifest, force_conflicts=True, **options, **TRIED)
+            tried += 1
+    assert tried > 10
+
+
+@pytest.mark.parametrize("choice", existing.CHOICES)
+def test_the_namespace_lets_all_pods_in(
+    choice: str, api: Any, all_releases: dict[str, list[Release]]
+) -> None:
+    """A Deployment is taken whatever its pods are like; its pods are what Pod Security refuses."""
+    pods = api.resources.get(api_version="v1", kind="Pod")
+    tried = 0
+    for release in all_releases[choice]:
+        for manifest in filter(None, yaml.safe_load_all(charts.template(release))):
+            for spec in pods_of(manifest):
+                body = {"metadata": {"generateName": "tried-"}, "spec": spec}
+                pods.create(body=body, namespace=release.namespace, **TRIED)
+                tried += 1
+    assert tried >= 3
+
+
+def pods_of(manifest: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The pods of a workload, without what has to be there before them."""
+    inner = manifest.get("spec", {})
+    inner = inner.get("jobTemplate", {}).get("spec", inner)
+    spec = inner.get("template", {}).get("spec") if isinstance(inner, dict) else None
+    if manifest["kind"] == "Pod":
+        spec = manifest["spec"]
+    if isinstance(spec, dict) and "containers" in spec:
+        absent = ("serviceAccount", "serviceAccountName", "priorityClassName")
+        yield {key: value for key, value in spec.items() if key not in absent}
