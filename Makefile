@@ -12,16 +12,17 @@ PASSWORD := $(DEPLOYMENT)/admin-password
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3 python; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: help deploy destroy test unit lint format benchmark constraints labextension clean
+.PHONY: help deploy destroy test test-cluster unit lint format benchmark constraints labextension clean
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make deploy     a JupyterHub on this machine, from deployment/qhub-config.yaml"
-	@echo "make destroy    take it down, with all users' files"
-	@echo "make test       all tests; what they need and this machine lacks is skipped, with the reason"
-	@echo "make unit       the tests that take seconds"
-	@echo "make lint       formatting, linting, strict type checking, terraform fmt"
-	@echo "make benchmark  the ratios of benchmarks/"
+	@echo "make deploy        a JupyterHub on this machine, from deployment/qhub-config.yaml"
+	@echo "make destroy       take it down, with all users' files"
+	@echo "make test          all tests; what they need and this machine lacks is skipped, with the reason"
+	@echo "make test-cluster  those of a Kubernetes cluster, on the one that KUBECONFIG names"
+	@echo "make unit          the tests that take seconds"
+	@echo "make lint          formatting, linting, strict type checking, terraform fmt"
+	@echo "make benchmark     the ratios of benchmarks/"
 
 deploy: $(VENV)/.local $(CONFIG)
 	@$(BIN)/qhub deploy --config $(CONFIG) --yes
@@ -37,6 +38,11 @@ $(CONFIG): | $(VENV)/.local
 
 test: $(VENV)/.dev
 	cd $(ROOT) && $(BIN)/python -m pytest
+
+test-cluster: $(VENV)/.dev
+	@test -n "$$KUBECONFIG" || { echo "error: KUBECONFIG names no cluster" >&2; \
+	  echo "hint: KUBECONFIG=FILE make test-cluster; it deploys to a namespace of its own" >&2; exit 1; }
+	cd $(ROOT) && $(BIN)/python -m pytest tests/cluster
 
 unit: $(VENV)/.dev
 	cd $(ROOT) && $(BIN)/python -m pytest tests/unit

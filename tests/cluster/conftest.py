@@ -19,10 +19,11 @@ HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.cluster)
-    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+    own = [item for item in items if HERE in item.path.parents]
+    for item in own:
+        item.add_marker(pytest.mark.cluster)
+    ordered = iter(sorted(own, key=lambda item: item.get_closest_marker("last") is not None))
+    items[:] = [next(ordered) if HERE in item.path.parents else item for item in items]
 
 
 @pytest.fixture(scope="session")

@@ -80,6 +80,7 @@ def test_a_plan_finds_no_drift(deployment: ClusterDeployment) -> None:
 def test_destroy_leaves_nothing(
     deployment: ClusterDeployment, cluster: Cluster, known_before: set[str]
 ) -> None:
+    deployment.at_work("ada")  # whose pod no Terraform knows of
     assert inventory.left(cluster, deployment.namespace, seconds=0)
     deployment.destroy()
     assert not inventory.left(cluster, deployment.namespace)
