@@ -9,6 +9,7 @@
     ├── StageError               1  a stage failed to plan, apply, destroy or pass its check
     ├── LocalError               1  a service of the local target could not be set up
     ├── ClusterError             1  a Kubernetes cluster can't be reached, or refuses
+    ├── MirrorError              1  a part of a deployment can't be had for a mirror
     ├── BackupError              1  a backup can't be written, trusted or put back
     ├── LockedError              1  another run is at work on this deployment
     └── Interrupted            130  Ctrl-C or SIGTERM; state is kept, the next run goes on
@@ -111,6 +112,19 @@ class ClusterError(QhubError):
     def __init__(self, message: str, hint: str | None = None, status: int | None = None) -> None:
         super().__init__(message, hint)
         self.status = status
+
+
+class MirrorError(QhubError):
+    """A provider, a chart or an image can't be had, so that a mirror stays incomplete."""
+
+    @classmethod
+    def unreachable(cls, host: str, reason: object) -> MirrorError:
+        """That a server doesn't answer from here."""
+        return cls(
+            f"{host} can't be reached: {reason}",
+            "run `qhub mirror pull` where there is internet and bring the folder here,"
+            " or name the way out in HTTPS_PROXY",
+        )
 
 
 class BackupError(QhubError):

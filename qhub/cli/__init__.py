@@ -19,6 +19,7 @@ from qhub.cli.doctor import doctor
 from qhub.cli.hash_password import hash_password
 from qhub.cli.init import init
 from qhub.cli.logs import logs
+from qhub.cli.mirror import mirror
 from qhub.cli.render import render
 from qhub.cli.restore import restore
 from qhub.cli.schema import schema
@@ -60,6 +61,7 @@ for command in (*_DEPLOYMENT, doctor, support, schema):
     app.command()(command)
 app.command("hash-password")(hash_password)
 app.command("ssh-config")(ssh_config)
+app.add_typer(mirror, name="mirror")
 app.add_typer(user, name="user")
 
 

@@ -19,6 +19,7 @@ COMMANDS = [
     "deploy",
     "status",
     "logs",
+    "mirror",
     "backup",
     "restore",
     "destroy",
@@ -29,7 +30,10 @@ COMMANDS = [
     "ssh-config",
     "user",
 ]
-USER_COMMANDS = ["user add", "user list", "user passwd", "user remove", "user token"]
+SUBCOMMANDS = [
+    *(f"user {name}" for name in ("add", "list", "passwd", "remove", "token")),
+    "mirror pull",
+]
 GOOD = """\
 project_name: demo
 security:
@@ -61,7 +65,7 @@ def here(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, *USER_COMMANDS])
+@pytest.mark.parametrize("command", [*COMMANDS, *SUBCOMMANDS])
 def test_every_command_has_help_and_is_in_the_readme(command: str) -> None:
     done = qhub(*command.split(), "--help")
     assert done.returncode == 0

@@ -15,10 +15,12 @@ import qhub
 ROOT = Path(qhub.__file__).parent
 BELOW = {
     "cli": {"cli", "runner", "stages", "config", "local", "terraform", "backup", "errors", "qhub"},
-    "runner": {"runner", "backup", "stages", "config", "terraform", "kubernetes", "errors", "qhub"},
+    "runner": {"runner", "backup", "stages", "config", "terraform", "kubernetes", "releases"}
+    | {"mirror", "errors", "qhub"},
     "stages": {"stages", "config", "local", "kubernetes", "releases", "backup", "hub", "errors"}
     | {"qhub"},
     "releases": {"releases", "config", "errors"},
+    "mirror": {"mirror", "errors"},
     "kubernetes": {"kubernetes", "errors"},
     "config": {"config", "errors"},
     "local": {"local", "hub", "backup", "errors"},
