@@ -18,6 +18,7 @@ from qhub.cli.destroy import destroy
 from qhub.cli.doctor import doctor
 from qhub.cli.hash_password import hash_password
 from qhub.cli.init import init
+from qhub.cli.kubeconfig import kubeconfig
 from qhub.cli.logs import logs
 from qhub.cli.mirror import mirror
 from qhub.cli.render import render
@@ -57,7 +58,7 @@ def options(
 
 
 _DEPLOYMENT = (init, validate, render, deploy, status, logs, backup, restore, destroy)
-for command in (*_DEPLOYMENT, doctor, support, schema):
+for command in (*_DEPLOYMENT, kubeconfig, doctor, support, schema):
     app.command()(command)
 app.command("hash-password")(hash_password)
 app.command("ssh-config")(ssh_config)

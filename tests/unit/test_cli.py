@@ -20,6 +20,7 @@ COMMANDS = [
     "status",
     "logs",
     "mirror",
+    "kubeconfig",
     "backup",
     "restore",
     "destroy",
