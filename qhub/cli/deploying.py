@@ -19,7 +19,7 @@ from qhub.runner.plan import Plan, plan
 from qhub.runner.render import Written, compare, render
 from qhub.runner.selection import Selection
 
-SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-"}
+SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "repair": "~"}
 
 
 def load_with_secrets(path: Path, *, needed: bool) -> Config:

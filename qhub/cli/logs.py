@@ -20,13 +20,13 @@ def logs(
 ) -> None:
     """Show what a part of the deployment logged, or the last run of qhub itself (`deploy`)."""
     from qhub.config import load
+    from qhub.runner import logs as runner
     from qhub.runner.folder import Folder
-    from qhub.runner.logs import find_log, log_files, tail
 
-    files = log_files(load(config), Folder(folder_of(config, folder)))
+    found = runner.logs(load(config), Folder(folder_of(config, folder)))
     if name is None:
-        for known, path in files.items():
-            typer.echo(f"{known:<16} {path}")
+        for known, log in found.items():
+            typer.echo(f"{known:<16} {log.place}")
         return
-    for line in tail(find_log(name, files), lines, follow=follow):
+    for line in runner.find_log(name, found).lines(lines, follow=follow):
         typer.echo(line)

@@ -31,7 +31,7 @@ def status(
     ] = 2.0,
     output: FormatOption = Format.TEXT,
 ) -> None:
-    """Show stages, processes, addresses, users online and drift; exit code 1 unless all is well."""
+    """Show stages, what runs, addresses, users online and drift; exit code 1 unless all is well."""
     from qhub.config import load
     from qhub.runner.folder import Folder
     from qhub.runner.status import status as look
@@ -64,10 +64,26 @@ def lines(found: "DeploymentStatus", load: dict[int, float] | None = None) -> li
         shown.append(f"{stage.name:<24} {stage.state}{pending}")
         shown += [f"  drift: {drift}" for drift in stage.drift]
     shown += [_process(process, load or {}) for process in found.processes]
+    shown += [
+        _row(f"release {one.name}", one.state, f"{one.chart} {one.version}", f"no. {one.revision}")
+        for one in found.releases
+    ]
+    shown += [
+        _row(f"volume {one.name}", one.state.lower(), one.size, one.storage_class)
+        for one in found.volumes
+    ]
+    shown += [
+        _row(f"certificate {one.name}", f"until {one.expires[:10]}", f"by {one.issuer}")
+        for one in found.certificates
+    ]
     shown += [f"{address.label:<24} {address.url}" for address in found.addresses]
     if found.processes:
         shown.append(f"{'users online':<24} {', '.join(found.users_online) or 'none'}")
     return shown + [f"note: {notice}" for notice in found.notices]
+
+
+def _row(name: str, state: str, *more: str) -> str:
+    return "  ".join([f"{name:<24} {state:<8}", *more]).rstrip()
 
 
 def _process(process: "Process", load: dict[int, float]) -> str:
@@ -80,6 +96,8 @@ def _process(process: "Process", load: dict[int, float]) -> str:
         line += f" up {elapsed(process.uptime_seconds):>9}"
     if process.memory_bytes is not None:
         line += f"  {process.memory_bytes / 1024**2:>5.0f} MB"
+    if process.restarts:
+        line += f"  {process.restarts} restarts"
     if process.pid in load:
         line += f"  {load[process.pid]:>4.0%} CPU"
     return line.rstrip()

@@ -136,4 +136,7 @@ def _live() -> Iterator[_Show]:
         yield show
 
 
-_BAD = (" absent", " partial", " fatal", " backoff", " exited", " stopped")
+_BAD = (
+    *(" absent", " partial", " fatal", " backoff", " exited", " stopped", " gone", " pending"),
+    *(" notready", " error", " failed", " crashloopbackoff", " imagepullbackoff", " errimagepull"),
+)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 from base64 import b64decode
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from qhub.errors import ClusterError
 
@@ -129,6 +131,69 @@ class Cluster:
         with told(self.access.context):
             return call(*arguments, _request_timeout=(CONNECT_SECONDS, ANSWER_SECONDS), **options)
 
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        content_type: str = "application/json",
+        accept: str = "application/json",
+        **query: str | int,
+    ) -> Any:
+        """The answer to one request, as JSON has it: for objects of whatever kind."""
+        answer = self._send(
+            method, path, query, body, {"Accept": accept, "Content-Type": content_type}
+        )
+        return json.loads(answer.data)
+
+    def lines(self, path: str, **query: str | int) -> Iterator[str]:
+        """The answer to one request, line by line as it comes, for as long as it does."""
+        answer = self._send("GET", path, query, stream=True)
+        try:
+            rest = b""
+            with told(self.access.context):
+                for part in answer.stream():
+                    *whole, rest = (rest + part).split(b"\n")
+                    yield from (line.decode("utf-8", "replace") for line in whole)
+            if rest:
+                yield rest.decode("utf-8", "replace")
+        finally:
+            answer.close()
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str | int],
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        stream: bool = False,
+    ) -> Any:
+        """One request by the client's own connections, certificates and credentials."""
+        from kubernetes.client.exceptions import ApiException
+        from urllib3 import Timeout
+
+        settings = self.api.configuration
+        own = {one["key"]: one["value"] for one in settings.auth_settings().values()}
+        address = f"{settings.host}{path}" + (f"?{urlencode(query)}" if query else "")
+        with told(self.access.context):
+            answer = self.api.rest_client.pool_manager.request(
+                method,
+                address,
+                body=None if body is None else json.dumps(body),
+                headers={**(headers or {}), **own},
+                timeout=Timeout(connect=CONNECT_SECONDS, read=None if stream else ANSWER_SECONDS),
+                preload_content=not stream,
+                retries=False,
+            )
+            if answer.status >= 400:
+                error = ApiException(status=answer.status, reason=answer.reason)
+                error.body = answer.data.decode("utf-8", "replace")
+                raise error
+        return answer
+
     def version(self) -> tuple[int, int]:
         """Its release of Kubernetes, `(1, 34)`."""
         from kubernetes import client
@@ -187,6 +252,16 @@ class Cluster:
         return {key: b64decode(value) for key, value in (found.data or {}).items()}
 
 
+@cache
+def reach(context: str) -> Cluster:
+    """The cluster of a context, with connections that all who ask share.
+
+    Raises:
+        ClusterError: The kubeconfig has no such context.
+    """
+    return Cluster(Access.find(context))
+
+
 @contextmanager
 def told(context: str) -> Iterator[None]:
     """Turn what the client and its network raise into an error that says what to do.
@@ -222,10 +297,6 @@ def _refusal(context: str, error: Any) -> tuple[str, str]:
             "log in again as the cluster's provider says",
         )
     said = error.body if isinstance(error.body, str) else str(error.reason)
-    try:
-        import json
-
+    with suppress(ValueError, KeyError, TypeError):
         said = json.loads(said)["message"]
-    except (ValueError, KeyError, TypeError):
-        pass
     return f"the cluster of context {context!r} answers: {said}", "ask who administers the cluster"

@@ -128,10 +128,12 @@ def _apply(operation: Operation, config: Config, stage: AnyStage, steps: Steps) 
     module.init(steps.listen)
     folder.remember(stage.name)  # with the lock file, so that its destroy takes the same providers
     before = operation.read_outputs(stage, module)
-    replace = stage.drift(before) if before is not None else {}
-    for address, reason in replace.items():
+    drift = stage.drift(before) if before is not None else {}
+    for address, reason in drift.items():
         steps.say(f"{address}: {reason}")
-    module.apply(steps.listen, replace=list(replace))
+    if drift and stage.repairs:
+        stage.repair(before)
+    module.apply(steps.listen, replace=[] if stage.repairs else list(drift))
     outputs = operation.read_outputs(stage, module)
     if outputs is None:
         raise StageError(stage.name, "the module gave no outputs, or not those it should")

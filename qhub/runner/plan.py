@@ -25,7 +25,7 @@ from qhub.terraform import Changes, find_engine
 
 @dataclass(frozen=True)
 class Change:
-    """What would become of one resource: `action` is create, update, replace or delete."""
+    """What would become of one resource: `action` is create, update, replace, delete or repair."""
 
     action: str
     address: str
@@ -121,18 +121,15 @@ def _worker(
         stage = stages[name]
 
         def look(steps: Steps) -> str:
-            replace = {} if name in assumed else stage.drift(operation.outputs[name])
+            drift = {} if name in assumed else stage.drift(operation.outputs[name])
             module_folder = _lay_out(operation.folder, config, stage)
             variables = {**operation.upstream(stage), **secret_variables(stage, config)}
             module = operation.module(name, module_folder, variables)
             module.init(steps.listen)
-            module.plan(steps.listen, replace=list(replace))
+            module.plan(steps.listen, replace=[] if stage.repairs else list(drift))
             plans[name] = StagePlan(
                 name=name,
-                changes=tuple(
-                    Change(event.action, event.address, replace.get(event.address, ""))
-                    for event in steps.planned
-                ),
+                changes=_changes(steps, drift),
                 summary=steps.changes,
                 settings=_changed_settings(operation.folder, stage, config),
                 assumed=tuple(need.name for need in stage.depends_on if need.name in assumed),
@@ -142,6 +139,15 @@ def _worker(
         operation.step(name, look)
 
     return work
+
+
+def _changes(steps: Steps, drift: dict[str, str]) -> tuple[Change, ...]:
+    """What Terraform would do, and what drifted where it doesn't look."""
+    planned = [
+        Change(event.action, event.address, drift.get(event.address, "")) for event in steps.planned
+    ]
+    missed = drift.keys() - {change.address for change in planned}
+    return (*planned, *(Change("repair", address, drift[address]) for address in sorted(missed)))
 
 
 def _lay_out(folder: Folder, config: Config, stage: AnyStage) -> Path:

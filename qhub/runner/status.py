@@ -13,7 +13,7 @@ from qhub.runner.folder import Folder
 from qhub.runner.operation import AnyStage, Deployment
 from qhub.runner.render import render_stage
 from qhub.stages import select
-from qhub.stages.base import Address, Process
+from qhub.stages.base import Address, Certificate, Process, Release, Volume
 from qhub.terraform import find_engine
 
 
@@ -34,6 +34,9 @@ class DeploymentStatus:
     stages: list[StageStatus] = field(default_factory=list)
     addresses: list[Address] = field(default_factory=list)
     processes: list[Process] = field(default_factory=list)
+    releases: list[Release] = field(default_factory=list)
+    volumes: list[Volume] = field(default_factory=list)
+    certificates: list[Certificate] = field(default_factory=list)
     users_online: list[str] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
 
@@ -77,6 +80,9 @@ class Observer:
             found.pending = self._is_pending(stage, config)
             result.addresses += stage.addresses(outputs)
             result.processes += stage.processes(outputs)
+            result.releases += stage.releases(outputs)
+            result.volumes += stage.volumes(outputs)
+            result.certificates += stage.certificates(outputs)
             result.users_online += stage.users_online(outputs)
             result.notices += stage.notices(outputs)
         known = {stage.name for stage in result.stages}

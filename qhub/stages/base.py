@@ -7,10 +7,10 @@ A new stage is a subclass in a file of its own, a folder of HCL of the same name
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -33,7 +33,7 @@ class Address:
 
 @dataclass(frozen=True)
 class Process:
-    """Something that runs for a deployment: a program, a person's server, later a pod."""
+    """Something that runs for a deployment: a program, a person's server, a pod."""
 
     name: str
     state: str
@@ -41,6 +41,49 @@ class Process:
     uptime_seconds: float | None = None
     memory_bytes: int | None = None
     cpu_seconds: float | None = None
+    restarts: int | None = None
+    pod: str | None = None
+
+
+@dataclass(frozen=True)
+class Release:
+    """A Helm release: `state` is Helm's word, `deployed` when all is well."""
+
+    name: str
+    state: str
+    chart: str
+    version: str
+    revision: int
+
+
+@dataclass(frozen=True)
+class Volume:
+    """What keeps files in a cluster: `state` is `Bound` when it is there."""
+
+    name: str
+    state: str
+    size: str
+    storage_class: str
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What a deployment shows that it is who it says; `expires` as ISO 8601 has it."""
+
+    name: str
+    issuer: str
+    expires: str
+
+
+class Log(Protocol):
+    """Something that is written to while a deployment works."""
+
+    @property
+    def place(self) -> str:
+        """Where it is, as one may look for it otherwise."""
+
+    def lines(self, count: int, *, follow: bool) -> Iterator[str]:
+        """The last lines and, with `follow`, those that come."""
 
 
 class InCluster(BaseModel):
@@ -74,6 +117,9 @@ class Stage(ABC, Generic[InputsT, OutputsT]):
 
     depends_on: ClassVar[tuple[type[Stage[Any, Any]], ...]] = ()
     """Stages whose outputs this one's module takes, each as the variable of its noun."""
+
+    repairs: ClassVar[bool] = False
+    """Whether `repair` puts right what drifted; else Terraform makes such resources anew."""
 
     sources: ClassVar[Mapping[str, Path]] = {}
     """Further folders that are copied into the rendered module, by name there."""
@@ -138,6 +184,13 @@ class Stage(ABC, Generic[InputsT, OutputsT]):
         del outputs
         return {}
 
+    def repair(self, outputs: OutputsT) -> None:
+        """Put right, in place, what drifted; of stages with `repairs`.
+
+        Raises:
+            StageError, ClusterError: It can't be.
+        """
+
     def addresses(self, outputs: OutputsT) -> list[Address]:
         """What a person may open once the stage is up."""
         del outputs
@@ -153,6 +206,21 @@ class Stage(ABC, Generic[InputsT, OutputsT]):
         del outputs
         return []
 
+    def releases(self, outputs: OutputsT) -> list[Release]:
+        """The Helm releases of the stage."""
+        del outputs
+        return []
+
+    def volumes(self, outputs: OutputsT) -> list[Volume]:
+        """What keeps files, and how it is."""
+        del outputs
+        return []
+
+    def certificates(self, outputs: OutputsT) -> list[Certificate]:
+        """What visitors are shown, with the day that it ends."""
+        del outputs
+        return []
+
     def users_online(self, outputs: OutputsT) -> list[str]:
         """Users with a running server."""
         del outputs
@@ -163,7 +231,7 @@ class Stage(ABC, Generic[InputsT, OutputsT]):
         del outputs
         return None
 
-    def logs(self, outputs: OutputsT) -> dict[str, Path]:
-        """Log files by the name that `qhub logs` takes."""
+    def logs(self, outputs: OutputsT) -> Mapping[str, Log]:
+        """Logs by the name that `qhub logs` takes."""
         del outputs
         return {}

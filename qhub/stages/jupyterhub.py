@@ -23,7 +23,7 @@ from qhub.local.facts import Machine
 from qhub.local.settings import HubSettings, Person
 from qhub.releases import jupyterhub as release
 from qhub.releases.chart import Chart, mirrored
-from qhub.stages.base import Address, InCluster, Process, Stage
+from qhub.stages.base import Address, InCluster, Log, Process, Stage
 from qhub.stages.infrastructure import (
     FACTS,
     GONE,
@@ -33,6 +33,8 @@ from qhub.stages.infrastructure import (
 from qhub.stages.kubernetes_ingress import KubernetesIngress
 from qhub.stages.kubernetes_ingress import address as web_address
 from qhub.stages.kubernetes_initialize import KubernetesInitialize, priority_classes
+from qhub.stages.logs import LogFile
+from qhub.stages.release import ReleaseStage
 
 
 def hub_settings(config: Config) -> HubSettings:
@@ -174,11 +176,12 @@ class LocalJupyterHub(Stage[HubSettings, LocalOutputs]):
         machine = Machine.load(Path(outputs.facts))
         return LocalData(machine) if machine else None
 
-    def logs(self, outputs: LocalOutputs) -> dict[str, Path]:
+    def logs(self, outputs: LocalOutputs) -> Mapping[str, Log]:
         from qhub.local import status
 
         machine = Machine.load(Path(outputs.facts))
-        return status.logs(machine) if machine else {}
+        found = status.logs(machine) if machine else {}
+        return {name: LogFile(path) for name, path in found.items()}
 
     def notices(self, outputs: LocalOutputs) -> list[str]:
         from qhub.local import monitoring
@@ -213,11 +216,12 @@ class KubernetesOutputs(InCluster):
     tokens: dict[str, str] = Field(description="Tokens of the services beside the hub, by service.")
 
 
-class KubernetesJupyterHub(Stage[KubernetesInputs, KubernetesOutputs]):
+class KubernetesJupyterHub(ReleaseStage[KubernetesInputs, KubernetesOutputs]):
     """JupyterHub and its proxy as a Helm release."""
 
     name = "05-jupyterhub"
     variant = "kubernetes"
+    release_name = "jupyterhub"
     providers = ("existing",)
     Inputs = KubernetesInputs
     Outputs = KubernetesOutputs
@@ -268,6 +272,14 @@ class KubernetesJupyterHub(Stage[KubernetesInputs, KubernetesOutputs]):
             jobs=[outputs.folders_job],
             deployments=["hub", "proxy"],
         )
+
+    def users_online(self, outputs: KubernetesOutputs) -> list[str]:
+        from qhub.kubernetes.cluster import reach
+        from qhub.kubernetes.pods import pods
+
+        # Their pods tell it also while the hub is down.
+        found = pods(reach(outputs.context), outputs.namespace)
+        return sorted({pod.user for pod in found if pod.user and pod.state == "Running"})
 
     def addresses(self, outputs: KubernetesOutputs) -> list[Address]:
         return [Address("JupyterHub", outputs.url)]

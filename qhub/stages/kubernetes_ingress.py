@@ -16,9 +16,10 @@ from qhub.config import Config
 from qhub.errors import ClusterError, PreflightError
 from qhub.releases import traefik as release
 from qhub.releases.chart import Chart
-from qhub.stages.base import InCluster, Stage
+from qhub.stages.base import InCluster
 from qhub.stages.infrastructure import ExistingInfrastructure
 from qhub.stages.kubernetes_initialize import KubernetesInitialize, deployment_name
+from qhub.stages.release import ReleaseStage
 
 if TYPE_CHECKING:
     from qhub.kubernetes.cluster import Cluster
@@ -86,11 +87,12 @@ def marks(config: Config) -> dict[str, str]:
     }
 
 
-class KubernetesIngress(Stage[IngressInputs, IngressOutputs]):
+class KubernetesIngress(ReleaseStage[IngressInputs, IngressOutputs]):
     """Traefik as a Helm release."""
 
     name = "04-kubernetes-ingress"
     variant = "kubernetes"
+    release_name = "traefik"
     providers = ("existing",)
     Inputs = IngressInputs
     Outputs = IngressOutputs

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from qhub.config import Config
-from qhub.stages.base import InCluster, Stage
+from qhub.stages.base import InCluster, Log, Process, Stage, Volume
 from qhub.stages.infrastructure import ExistingInfrastructure
+from qhub.stages.logs import PodLog
 
 
 def deployment_name(config: Config) -> str:
@@ -58,6 +62,7 @@ class KubernetesInitialize(Stage[InitializeInputs, InitializeOutputs]):
     name = "03-kubernetes-initialize"
     variant = "kubernetes"
     providers = ("existing",)
+    repairs = True  # Terraform itself makes again what is gone
     Inputs = InitializeInputs
     Outputs = InitializeOutputs
     depends_on = (ExistingInfrastructure,)
@@ -90,3 +95,48 @@ class KubernetesInitialize(Stage[InitializeInputs, InitializeOutputs]):
             shared_claim="shared",
             priority_classes=priority_classes(config),
         )
+
+    def drift(self, outputs: InitializeOutputs) -> dict[str, str]:
+        from qhub.kubernetes.cluster import reach
+        from qhub.kubernetes.volumes import volumes
+
+        found = {one.name for one in volumes(reach(outputs.context), outputs.namespace)}
+        if outputs.shared_claim in found:
+            return {}
+        name = f"{outputs.namespace}/{outputs.shared_claim}"
+        address = "kubernetes_persistent_volume_claim_v1.shared"
+        return {address: f"the volume {name} of homes and shared folders is gone"}
+
+    def processes(self, outputs: InitializeOutputs) -> list[Process]:
+        """All pods of the namespace, whichever stage they are of."""
+        from qhub.kubernetes.cluster import reach
+        from qhub.kubernetes.pods import pods
+
+        return [
+            Process(
+                name=pod.name,
+                state=pod.state,
+                uptime_seconds=pod.age_seconds,
+                memory_bytes=pod.memory_bytes,
+                restarts=pod.restarts,
+                pod=pod.pod,
+            )
+            for pod in pods(reach(outputs.context), outputs.namespace)
+        ]
+
+    def volumes(self, outputs: InitializeOutputs) -> list[Volume]:
+        from qhub.kubernetes.cluster import reach
+        from qhub.kubernetes.volumes import volumes
+
+        found = volumes(reach(outputs.context), outputs.namespace)
+        return [Volume(**asdict(volume)) for volume in found]
+
+    def logs(self, outputs: InitializeOutputs) -> Mapping[str, Log]:
+        from qhub.kubernetes.cluster import reach
+        from qhub.kubernetes.logs import names
+
+        found = names(reach(outputs.context), outputs.namespace)
+        return {
+            name: PodLog(outputs.context, outputs.namespace, name, tuple(pods))
+            for name, pods in found.items()
+        }

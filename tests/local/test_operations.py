@@ -14,7 +14,7 @@ import pytest
 from qhub.errors import LocalError, UsageError
 from qhub.hub import logs
 from qhub.local import supervisor, tokens
-from qhub.runner.logs import tail
+from qhub.stages.logs import tail
 from tests.local.deployment import GIGABYTE, Deployment, wait_until
 
 

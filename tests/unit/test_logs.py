@@ -13,7 +13,7 @@ import pytest
 from qhub.hub import logs
 from qhub.runner.folder import Folder
 from qhub.runner.log import KEPT, RunLog
-from qhub.runner.logs import tail
+from qhub.stages.logs import tail
 
 WRITER = """
 import sys, time

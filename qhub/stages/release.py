@@ -1,0 +1,51 @@
+"""What stages have in common that are a Helm release."""
+
+from __future__ import annotations
+
+from typing import ClassVar, TypeVar
+
+from qhub.stages.base import InCluster, InputsT, Release, Stage
+
+ClusterT = TypeVar("ClusterT", bound=InCluster)
+
+
+class ReleaseStage(Stage[InputsT, ClusterT]):
+    """A stage whose module makes a Helm release of the name `release_name`."""
+
+    release_name: ClassVar[str]
+    repairs = True
+
+    @property
+    def address(self) -> str:
+        """What Terraform calls it."""
+        return f"helm_release.{self.release_name.replace('-', '_')}"
+
+    def drift(self, outputs: ClusterT) -> dict[str, str]:
+        from qhub.kubernetes import helm
+        from qhub.kubernetes.cluster import reach
+
+        cluster = reach(outputs.context)
+        found = helm.find(cluster, outputs.namespace, self.release_name)
+        if found is None:
+            return {self.address: "the release is gone"}
+        reasons = [] if found.state == "deployed" else [f"the release is {found.state}"]
+        reasons += map(str, helm.drift(cluster, found))
+        return {self.address: "; ".join(reasons)} if reasons else {}
+
+    def repair(self, outputs: ClusterT) -> None:
+        from qhub.kubernetes import helm
+        from qhub.kubernetes.cluster import reach
+
+        cluster = reach(outputs.context)
+        found = helm.find(cluster, outputs.namespace, self.release_name)
+        if found is not None:  # else Terraform misses it and makes it again
+            helm.repair(cluster, found)
+
+    def releases(self, outputs: ClusterT) -> list[Release]:
+        from qhub.kubernetes import helm
+        from qhub.kubernetes.cluster import reach
+
+        found = helm.find(reach(outputs.context), outputs.namespace, self.release_name)
+        if found is None:
+            return [Release(self.release_name, "gone", "", "", 0)]
+        return [Release(found.name, found.state, found.chart, found.version, found.revision)]
