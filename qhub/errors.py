@@ -8,6 +8,7 @@
     ├── EngineError              1  no usable Terraform, or it could not be run
     ├── StageError               1  a stage failed to plan, apply, destroy or pass its check
     ├── LocalError               1  a service of the local target could not be set up
+    ├── HubError                 1  a hub doesn't answer, or refuses
     ├── ClusterError             1  a Kubernetes cluster can't be reached, or refuses
     ├── MirrorError              1  a part of a deployment can't be had for a mirror
     ├── BackupError              1  a backup can't be written, trusted or put back
@@ -104,6 +105,10 @@ class StageError(QhubError):
 
 class LocalError(QhubError):
     """A service, an account or an environment of the local target could not be set up."""
+
+
+class HubError(QhubError):
+    """The hub doesn't answer, or refuses."""
 
 
 class ClusterError(QhubError):

@@ -30,7 +30,7 @@ def doctor(
     folder: FolderOption = None,
     output: FormatOption = Format.TEXT,
 ) -> None:
-    """Check what this machine has and lacks for the configuration, and say what to install.
+    """Check what machine or cluster have and lack for the configuration, and what to do about it.
 
     Changes nothing. Exit code 0 when it can be deployed, 1 when something is in the way.
     """
@@ -80,8 +80,10 @@ def examine(path: Path, folder: Path) -> Iterator["Finding"]:
     yield _engine()
     if config is None:
         yield index(installed=False)
+    elif config.provider == "local":
+        yield from _machine(config, folder)
     else:
-        yield from _target(config, folder)
+        yield from _cluster(config)
 
 
 def _engine() -> "Finding":
@@ -97,7 +99,7 @@ def _engine() -> "Finding":
     return Finding("Terraform", "ok", f"{engine.product} {engine.version} ({name})")
 
 
-def _target(config: "Config", folder: Path) -> Iterator["Finding"]:
+def _machine(config: "Config", folder: Path) -> Iterator["Finding"]:
     from qhub.errors import QhubError
     from qhub.local import doctor
     from qhub.local.doctor import Finding
@@ -135,7 +137,7 @@ def _tools(config: "Config") -> Iterator["Finding"]:
     """Programs that some of the deployment does better with."""
     from qhub.local import doctor
 
-    if config.provider == "local" and config.kubessh.enabled:
+    if config.kubessh.enabled:
         yield doctor.tool("ssh", "trying the SSH access from this machine")
     pip = [
         item.pip
@@ -145,3 +147,25 @@ def _tools(config: "Config") -> Iterator["Finding"]:
     ]
     if any(requirement.startswith("git+") for part in pip for requirement in part):
         yield doctor.tool("git", "environments with packages from Git")
+
+
+def _cluster(config: "Config") -> Iterator["Finding"]:
+    from qhub.errors import QhubError
+    from qhub.local.doctor import Finding
+    from qhub.runner.pull import missing
+    from qhub.stages import select
+    from qhub.stages.infrastructure import ExistingInfrastructure
+
+    try:
+        for stage in select(config):
+            if isinstance(stage, ExistingInfrastructure):
+                yield from stage.examine(config)
+        lacking = missing(config)
+    except QhubError as error:
+        yield Finding("cluster", "fail", error.message, error.hint)
+        return
+    yield from (
+        Finding("mirror", "fail", f"there is no {part}", "qhub mirror pull") for part in lacking
+    )
+    if not lacking and (config.mirror.terraform_providers or config.mirror.charts):
+        yield Finding("mirror", "ok", "it has all that the deployment needs")

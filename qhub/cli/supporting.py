@@ -22,8 +22,11 @@ from qhub.config.redaction import Redactor, redacted, secrets_of
 from qhub.errors import QhubError, UsageError
 from qhub.local import report
 from qhub.local.facts import Machine
+from qhub.runner import state
 from qhub.runner.folder import Folder
+from qhub.stages.base import Log
 from qhub.stages.infrastructure import FACTS
+from qhub.stages.logs import LogFile
 
 _README = """\
 Written by `qhub support` {version} at {time}, to be attached to a question.
@@ -35,6 +38,9 @@ before you send it.
 
 _RUNS = 3
 """Runs of each command whose logs go along."""
+
+LINES = 5000
+"""Lines that a cluster is asked for; of these, what `--log-size` lets through is kept."""
 
 T = TypeVar("T")
 
@@ -56,6 +62,9 @@ class Collection:
         if self._machine is not None:
             machine = self._machine
             known |= _or(lambda: report.secrets_of(machine), set[str]())
+        self._states = _or(lambda: state.states(self._folder), dict[str, dict[str, Any]]())
+        for one in self._states.values():
+            known |= state.secrets_of(one)
         self._redactor = Redactor(known)
         self.contents: list[tuple[str, str]] = []
 
@@ -102,8 +111,8 @@ class Collection:
             ("machine.json", self._facts),
         ):
             yield name, _text(collect)
-        for name, path in sorted(self._logs().items()):
-            yield f"logs/{name}.log", _text(partial(report.tail, path, self._log_size))
+        for name, log in sorted(self._logs().items()):
+            yield f"logs/{name}.log", _text(partial(self._tail, log))
 
     def _redacted_config(self) -> str:
         return redacted(self._path.read_text("utf-8-sig", errors="replace"), self._redactor)
@@ -145,26 +154,26 @@ class Collection:
     def _stages(self) -> dict[str, Any]:
         """What each stage's state holds: resources by address, and outputs that are not secret."""
         found: dict[str, Any] = {}
-        for stage in self._folder.applied_stages():
-            state = json.loads(self._folder.state(stage).read_text("utf-8"))
-            outputs = state.get("outputs", {}).items()
-            resources = state.get("resources", [])
+        for stage, kept in self._states.items():
+            outputs = kept.get("outputs", {}).items()
+            resources = kept.get("resources", [])
             found[stage] = {
                 "complete": self._folder.is_complete(stage),
-                "terraform_version": state.get("terraform_version"),
+                "terraform_version": kept.get("terraform_version"),
                 "resources": [f"{item['type']}.{item['name']}" for item in resources],
                 "outputs": {k: v["value"] for k, v in outputs if not v.get("sensitive")},
+                **({"error": kept["error"]} if "error" in kept else {}),
             }
         return found
 
     def _facts(self) -> object:
         return self._machine.model_dump(mode="json") if self._machine else "nothing is deployed"
 
-    def _logs(self) -> dict[str, Path]:
+    def _logs(self) -> dict[str, Log]:
         runs = _or(lambda: sorted((self._folder.private / "logs").glob("*.log")), list[Path]())
         commands = {path.stem.rpartition("-")[2] for path in runs}
-        named = {
-            path.stem: path
+        named: dict[str, Log] = {
+            path.stem: LogFile(path)
             for command in commands
             for path in [one for one in runs if one.stem.endswith(f"-{command}")][-_RUNS:]
         }
@@ -172,8 +181,21 @@ class Collection:
             from qhub.local import status
 
             machine = self._machine
-            named |= _or(lambda: status.logs(machine), dict[str, Path]())
-        return {re.sub(r"[^\w.-]", "_", name): path for name, path in named.items()}
+            files = _or(lambda: status.logs(machine), dict[str, Path]())
+            named |= {name: LogFile(path) for name, path in files.items()}
+        elif self._config is not None and self._config.provider != "local":
+            from qhub.runner.logs import logs
+
+            config = self._config
+            there = _or(lambda: logs(config, self._folder), dict[str, Log]())
+            named |= {name: log for name, log in there.items() if not isinstance(log, LogFile)}
+        return {re.sub(r"[^\w.-]", "_", name): log for name, log in named.items()}
+
+    def _tail(self, log: Log) -> str:
+        if isinstance(log, LogFile):
+            return report.tail(log.path, self._log_size)
+        text = "\n".join(log.lines(LINES, follow=False)) + "\n"
+        return text if len(text) <= self._log_size else text[-self._log_size :].partition("\n")[2]
 
 
 def _or(collect: Callable[[], T], otherwise: T) -> T:

@@ -1,102 +1,18 @@
-"""The hub's REST API, asked over its own loopback port, so also when the proxy is down."""
+"""The hub of this machine, asked over its own loopback port, so also when the proxy is down."""
 
 from __future__ import annotations
 
 import http.client
-import json
-import time
-from collections.abc import Sequence
-from typing import Any
-from urllib.parse import quote
+from functools import partial
 
-from qhub.errors import LocalError, UsageError
+from qhub.hubapi import Hub
 from qhub.local.facts import Machine
 from qhub.local.files import secret
 
-STOP_SECONDS = 40.0
 
-
-class HubApi:
-    """The API in the name of the deployment's own service."""
+class HubApi(Hub):
+    """The API of a machine's hub."""
 
     def __init__(self, machine: Machine) -> None:
-        self._port = machine.ports["hub"]
-        self._token = secret(machine.private / "token-qhub")
-
-    def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        """Status and answer of one request.
-
-        Raises:
-            OSError: the hub doesn't answer.
-        """
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
-        try:
-            headers = {"Authorization": f"token {self._token}"}
-            data = None if body is None else json.dumps(body)
-            connection.request(method, f"/hub/api{path}", data, headers)
-            response = connection.getresponse()
-            answer = response.read()
-        except http.client.HTTPException as error:
-            raise OSError(str(error)) from error
-        finally:
-            connection.close()
-        return response.status, json.loads(answer) if answer else None
-
-    def users(self) -> list[dict[str, Any]]:
-        """Everybody that the hub knows, with what runs for them."""
-        users: list[dict[str, Any]] = []
-        while True:
-            status, page = self.call("GET", f"/users?offset={len(users)}&limit=200")
-            if status != 200:
-                raise LocalError(f"the hub refuses to list its users ({status})")
-            users += page
-            if len(page) < 200:
-                return users
-
-    def online(self) -> list[str]:
-        """People whose server runs."""
-        return sorted(user["name"] for user in self.users() if user.get("server"))
-
-    def token(
-        self, name: str, *, seconds: int | None, note: str, scopes: Sequence[str] | None
-    ) -> str:
-        """A new token of a person's; the hub gets to know them if it doesn't yet.
-
-        Raises:
-            UsageError: a scope is none, or not one of theirs.
-            LocalError: the hub refuses.
-            OSError: the hub doesn't answer.
-        """
-        path = f"/users/{quote(name, safe='')}"
-        if self.call("GET", path)[0] == 404:
-            self.call("POST", path)
-        wanted = {"expires_in": seconds, "note": note, "scopes": scopes}
-        status, answer = self.call("POST", f"{path}/tokens", wanted)
-        reason = (answer or {}).get("message", f"status {status}").strip('"')
-        if status == 400:
-            raise UsageError(f"the hub gives out no such token: {reason}", "Look at --scope.")
-        if status != 201:
-            raise LocalError(f"the hub refuses a token of {name}: {reason}", "qhub logs hub")
-        return str(answer["token"])
-
-    def stop_server(self, name: str) -> None:
-        """End a person's server and wait until it is gone; fine when none runs."""
-        path = f"/users/{quote(name, safe='')}/server"
-        deadline = time.monotonic() + STOP_SECONDS
-        while time.monotonic() < deadline:
-            status, _ = self.call("DELETE", path)
-            if status in (204, 404):
-                return
-            # 400: already on its way, or none runs
-            if status != 202 and status < 500 and not self._running(name):
-                return
-            time.sleep(0.2)
-
-    def _running(self, name: str) -> bool:
-        status, user = self.call("GET", f"/users/{quote(name, safe='')}")
-        return status == 200 and bool(user.get("server") or user.get("pending"))
-
-    def delete_user(self, name: str) -> None:
-        """Make the hub forget a person, with their tokens and sessions; ends their server first."""
-        self.stop_server(name)
-        self.call("DELETE", f"/users/{quote(name, safe='')}")
+        connect = partial(http.client.HTTPConnection, "127.0.0.1", machine.ports["hub"], timeout=30)
+        super().__init__(connect, secret(machine.private / "token-qhub"))

@@ -148,6 +148,12 @@ class Deployment:
             source = None if outputs is None else stage.data(outputs)
             if source is not None:
                 return source
+        if applied and self.record.provider != "local":
+            raise UsageError(
+                f"deployments with `provider: {self.record.provider}` can't be backed up or"
+                " restored yet",
+                hint="their files are in the volume `shared` of the namespace: snapshot it",
+            )
         raise UsageError(f"nothing is deployed from {self.folder.root}", hint="qhub deploy")
 
     def read_outputs(self, stage: AnyStage, module: Module) -> BaseModel | None:

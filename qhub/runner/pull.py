@@ -83,6 +83,24 @@ def _images(stages: Sequence[BaseModel]) -> Iterator[str]:
         yield from (str(image) for image in images(inputs.model_dump(mode="json")))
 
 
+def missing(config: Config) -> list[str]:
+    """What the folders that a config names as mirror lack of its deployment."""
+    mirror, found = config.mirror, list[str]()
+    if mirror.terraform_providers and "://" not in mirror.terraform_providers:
+        place = Path(mirror.terraform_providers)
+        here = [providers.this_platform()]
+        for source, asked in parts(config).providers.items():
+            if providers.version_there(place, source, asked, here) is None:
+                found.append(f"provider {source} {', '.join(asked)} for {here[0]} in {place}")
+    if mirror.charts and "://" not in mirror.charts:
+        stages = select(config)
+        named = [one for stage in stages for one in vars(stage.inputs(config)).values()]
+        for chart in named:
+            if isinstance(chart, Chart) and not Path(chart.name).exists():
+                found.append(f"chart {Path(chart.name).name} in {mirror.charts}")
+    return found
+
+
 def pull(
     config: Config, folder: Path, platforms: Sequence[str], report: Report, *, copy: bool = False
 ) -> Pulled:

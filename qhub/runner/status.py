@@ -53,6 +53,17 @@ def status(config: Config, folder: Folder) -> DeploymentStatus:
     return Observer(folder).look(config)
 
 
+def online(config: Config, folder: Folder) -> list[str] | None:
+    """Users with a running server; None where no stage is deployed that could tell."""
+    found = None
+    observer = Observer(folder)
+    for stage in select(config) if folder.applied_stages() else ():
+        outputs = observer.outputs_of(stage)
+        if outputs is not None:
+            found = [*(found or ()), *stage.users_online(outputs)]
+    return found
+
+
 class Observer:
     """Looks at a deployment, as often as you like.
 
@@ -73,7 +84,7 @@ class Observer:
         for stage in select(config):
             found = StageStatus(stage.name, self._state(stage.name))
             result.stages.append(found)
-            outputs = self._outputs_of(stage) if applied else None
+            outputs = self.outputs_of(stage) if applied else None
             if outputs is None:
                 continue
             found.drift = self._drift_of(stage, outputs)
@@ -96,9 +107,11 @@ class Observer:
             return "deployed"
         return "partial" if (self._folder.applied / stage).is_dir() else "absent"
 
-    def _outputs_of(self, stage: AnyStage) -> BaseModel | None:
-        state = self._folder.state(stage.name)
-        changed = state.stat().st_mtime_ns if state.exists() else 0
+    def outputs_of(self, stage: AnyStage) -> BaseModel | None:
+        """The stage's outputs as it was last applied."""
+        # A state that is kept elsewhere changes with what is applied from here.
+        places = (self._folder.state(stage.name), self._folder.applied / stage.name)
+        changed = max((path.stat().st_mtime_ns for path in places if path.exists()), default=0)
         if self._outputs.get(stage.name, (None,))[0] != changed:
             deployment = Deployment(find_engine(), self._folder, threading.Event())
             self._outputs[stage.name] = changed, deployment.applied_outputs(stage)

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from qhub.backup.source import Source
 from qhub.config import Config
+from qhub.hubapi import Hub
 
 InputsT = TypeVar("InputsT", bound=BaseModel)
 OutputsT = TypeVar("OutputsT", bound=BaseModel)
@@ -225,6 +226,11 @@ class Stage(ABC, Generic[InputsT, OutputsT]):
         """Users with a running server."""
         del outputs
         return []
+
+    def hub(self, outputs: OutputsT) -> Hub | None:
+        """The hub's API, of the stage that has the hub."""
+        del outputs
+        return None
 
     def data(self, outputs: OutputsT) -> Source | None:
         """What people made with the stage, for backups."""

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from qhub.config import Config
 from qhub.errors import ClusterError, PreflightError, StageError
+from qhub.local.doctor import Finding
 from qhub.local.facts import Machine
 from qhub.local.settings import MachineSettings
 from qhub.stages.base import Stage
@@ -162,6 +163,44 @@ class ExistingInfrastructure(Stage[ExistingInputs, ClusterOutputs]):
                 "\n".join(f"the cluster of {where}: {obstacle}" for obstacle in found),
                 "Nothing was changed.",
             )
+
+    def examine(self, config: Config) -> Iterator[Finding]:
+        """What a deployment needs of the cluster, and how much room people would find there."""
+        from qhub.kubernetes.cluster import Access, Cluster
+
+        try:
+            cluster = Cluster(Access.find(config.existing.kube_context))
+            major, minor = cluster.version()
+            where = f"context {cluster.access.context}"
+            yield Finding("cluster", "ok", f"{where} answers: Kubernetes {major}.{minor}")
+            obstacles = list(_obstacles(config, cluster, self.inputs(config)))
+            yield from (Finding("cluster", "fail", obstacle) for obstacle in obstacles)
+            if not obstacles:
+                yield Finding("rights", "ok", "all that a deployment needs")
+                [default] = [name for name, is_it in cluster.storage_classes().items() if is_it][:1]
+                chosen = config.storage.shared_storage_class or default
+                yield Finding("storage", "ok", f"StorageClass {chosen} for shared files")
+                yield _room(config, cluster, self.inputs(config).node_selectors["user"])
+        except ClusterError as error:
+            yield Finding("cluster", "fail", error.message, error.hint)
+
+
+def _room(config: Config, cluster: Cluster, labels: dict[str, str]) -> Finding:
+    """How many servers of the usual profile find a place now."""
+    from qhub.kubernetes.room import room
+
+    profile = config.profiles.default_profile
+    needs = profile.kubespawner_override
+    nodes = room(cluster, labels)
+    places = sum(node.places(needs.cpu_guarantee, needs.mem_guarantee.bytes) for node in nodes)
+    cpu, memory = sum(node.cpu for node in nodes), sum(node.memory for node in nodes)
+    size = f"{len(nodes)} nodes for users with {cpu:.1f} processors and {memory / 1e9:.1f} GB free"
+    return Finding(
+        "room",
+        "ok" if places else "warn",
+        f"{size}: {places} servers of {profile.display_name}",
+        None if places else "add nodes, or lower cpu_guarantee and mem_guarantee of the profile",
+    )
 
 
 def _obstacles(config: Config, cluster: Cluster, inputs: ExistingInputs) -> Iterator[str]:

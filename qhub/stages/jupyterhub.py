@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,6 +21,7 @@ from qhub.config import Config, SecretRef
 from qhub.config.profiles import JupyterLabProfile
 from qhub.errors import PreflightError, StageError
 from qhub.hub import names
+from qhub.hubapi import Hub
 from qhub.local.facts import Machine
 from qhub.local.settings import HubSettings, Person
 from qhub.releases import jupyterhub as release
@@ -280,6 +283,14 @@ class KubernetesJupyterHub(ReleaseStage[KubernetesInputs, KubernetesOutputs]):
         # Their pods tell it also while the hub is down.
         found = pods(reach(outputs.context), outputs.namespace)
         return sorted({pod.user for pod in found if pod.user and pod.state == "Running"})
+
+    def hub(self, outputs: KubernetesOutputs) -> Hub:
+        from qhub.kubernetes.cluster import Access
+        from qhub.kubernetes.forward import connection
+
+        access, port = Access.find(outputs.context), urlsplit(outputs.api_url).port or 80
+        connect = partial(connection, access, outputs.namespace, "hub", port)
+        return Hub(connect, outputs.tokens["qhub"])
 
     def addresses(self, outputs: KubernetesOutputs) -> list[Address]:
         return [Address("JupyterHub", outputs.url)]

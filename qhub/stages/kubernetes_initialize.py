@@ -124,6 +124,13 @@ class KubernetesInitialize(Stage[InitializeInputs, InitializeOutputs]):
             for pod in pods(reach(outputs.context), outputs.namespace)
         ]
 
+    def notices(self, outputs: InitializeOutputs) -> list[str]:
+        """Why pods are not well, of those that aren't."""
+        from qhub.kubernetes.cluster import reach
+        from qhub.kubernetes.rollout import pod_troubles
+
+        return [text for _, _, text in pod_troubles(reach(outputs.context), outputs.namespace)]
+
     def volumes(self, outputs: InitializeOutputs) -> list[Volume]:
         from qhub.kubernetes.cluster import reach
         from qhub.kubernetes.volumes import volumes

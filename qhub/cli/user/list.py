@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -15,6 +15,9 @@ from qhub.cli.options import (
     folder_of,
 )
 
+if TYPE_CHECKING:
+    from qhub.config import Config
+
 
 def list_users(
     config: ConfigOption = DEFAULT_CONFIG,
@@ -25,7 +28,8 @@ def list_users(
     from qhub.config import load
 
     found = load(config)
-    online = _online(folder_of(config, folder))
+    deployment = folder_of(config, folder)
+    online = _online(deployment) if found.provider == "local" else _online_there(found, deployment)
     people = [
         {
             "name": name,
@@ -67,4 +71,16 @@ def _online(folder: Path) -> list[str] | None:
         machine = Machine.load(folder / FACTS)
         return HubApi(machine).online() if machine and machine.private.is_dir() else None
     except (OSError, ValueError):
+        return None
+
+
+def _online_there(config: "Config", folder: Path) -> list[str] | None:
+    """Whose server runs in a cluster; None where that can't be asked."""
+    from qhub.errors import QhubError
+    from qhub.runner.folder import Folder
+    from qhub.runner.status import online
+
+    try:
+        return online(config, Folder(folder))
+    except QhubError:
         return None

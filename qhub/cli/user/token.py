@@ -37,14 +37,22 @@ def token(
     """
     from qhub.cli.console import say
     from qhub.config import load
-    from qhub.local import tokens
-    from qhub.stages.infrastructure import FACTS
 
-    seconds = lifetime(expires)
-    known = load(config).security.users
-    made = tokens.issue(
-        folder_of(config, folder) / FACTS, name, known, seconds=seconds, note=note, scopes=scope
-    )
+    seconds, loaded = lifetime(expires), load(config)
+    deployment = folder_of(config, folder)
+    if loaded.provider == "local":
+        from qhub.local import tokens
+        from qhub.stages.infrastructure import FACTS
+
+        known = loaded.security.users
+        made = tokens.issue(
+            deployment / FACTS, name, known, seconds=seconds, note=note, scopes=scope
+        )
+    else:
+        from qhub.runner.folder import Folder
+        from qhub.runner.tokens import issue
+
+        made = issue(loaded, Folder(deployment), name, seconds=seconds, note=note, scopes=scope)
     typer.echo(made)
     until = f"for {expires}" if seconds else "until it is revoked"
     say(f"valid {until}; {name} can revoke it on the hub's page /hub/token")
