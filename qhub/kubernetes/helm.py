@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from qhub.errors import ClusterError
-from qhub.kubernetes.cluster import Cluster
+from qhub.kubernetes.cluster import ABSENT, Cluster
 
-ABSENT, REFUSED = 404, 400
+REFUSED = 400
 AT_ONCE = 8
 """Requests under way at a time: an answer takes much longer than its making."""
 
@@ -70,16 +70,12 @@ def _said(value: Any) -> Any:
 
 def find(cluster: Cluster, namespace: str, name: str) -> Release | None:
     """The newest revision of a release; None where there is none."""
-    path = f"/api/v1/namespaces/{namespace}/secrets"
-    selector = f"owner=helm,name={name}"
-    listed = cluster.request("GET", path, accept=METADATA, labelSelector=selector)["items"]
-    if not listed:
+    newest = _newest(cluster, namespace, name)
+    if newest is None:
         return None
-    newest = max(listed, key=lambda one: int(one["metadata"]["labels"]["version"]))
-    secret = cluster.request("GET", f"{path}/{newest['metadata']['name']}")
-    # Encoded by Helm, and by Kubernetes once more.
-    packed = base64.b64decode(base64.b64decode(secret["data"]["release"]))
-    said = json.loads(gzip.decompress(packed))
+    path = f"/api/v1/namespaces/{namespace}/secrets/{newest['metadata']['name']}"
+    secret = cluster.request("GET", path)
+    said = unpacked(secret)
     chart = said["chart"]["metadata"]
     return Release(
         name=said["name"],
@@ -91,6 +87,35 @@ def find(cluster: Cluster, namespace: str, name: str) -> Release | None:
         updated=said["info"]["last_deployed"],
         manifest=said["manifest"],
     )
+
+
+def unpacked(secret: dict[str, Any]) -> dict[str, Any]:
+    """What Helm wrote into the Secret of a revision: encoded by it, and by Kubernetes once more."""
+    packed = base64.b64decode(base64.b64decode(secret["data"]["release"]))
+    return dict(json.loads(gzip.decompress(packed)))
+
+
+def _newest(cluster: Cluster, namespace: str, name: str) -> dict[str, Any] | None:
+    """The Secret of a release's newest revision, without what it holds."""
+    path = f"/api/v1/namespaces/{namespace}/secrets"
+    selector = f"owner=helm,name={name}"
+    listed = cluster.request("GET", path, accept=METADATA, labelSelector=selector)["items"]
+    return max(listed, key=lambda one: int(one["metadata"]["labels"]["version"]), default=None)
+
+
+def forget_pending(cluster: Cluster, namespace: str, name: str) -> str | None:
+    """Drop the newest revision of a release if it was begun and never ended; returns its state.
+
+    Helm takes such a revision for somebody at work, and refuses all others for ever. What it made
+    already is marked as the release's, so that the next revision takes it over.
+    """
+    newest = _newest(cluster, namespace, name)
+    state = newest["metadata"]["labels"]["status"] if newest else ""
+    if newest is None or not state.startswith(("pending", "uninstalling")):
+        return None
+    path = f"/api/v1/namespaces/{namespace}/secrets/{newest['metadata']['name']}"
+    cluster.request("DELETE", path)
+    return str(state)
 
 
 def drift(cluster: Cluster, release: Release) -> list[Drift]:

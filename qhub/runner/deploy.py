@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from qhub.config import Config
-from qhub.errors import PreflightError, StageError, UsageError
+from qhub.errors import EngineError, PreflightError, StageError, UsageError
 from qhub.runner.destroy import destroy_stages
 from qhub.runner.folder import Folder
 from qhub.runner.graph import walk
@@ -133,7 +133,17 @@ def _apply(operation: Operation, config: Config, stage: AnyStage, steps: Steps) 
         steps.say(f"{address}: {reason}")
     if drift and stage.repairs:
         stage.repair(before)
-    module.apply(steps.listen, replace=[] if stage.repairs else list(drift))
+    try:
+        module.apply(steps.listen, replace=[] if stage.repairs else list(drift))
+    except EngineError:
+        # Terraform held the state's lock, so whoever left something half done is at work no more.
+        context = operation.record.context
+        left = stage.resume(config, context) if context else None
+        if left is None:
+            raise
+        steps.say(f"{left}; trying again")
+        steps.errors, steps.changes = [], Changes()
+        module.apply(steps.listen)
     outputs = operation.read_outputs(stage, module)
     if outputs is None:
         raise StageError(stage.name, "the module gave no outputs, or not those it should")

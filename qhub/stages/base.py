@@ -170,6 +170,15 @@ class Stage(ABC, Generic[InputsT, OutputsT]):
         """
         del outputs
 
+    def resume(self, config: Config, context: str) -> str | None:
+        """Make way after an apply that failed, where it met what an earlier run left half done.
+
+        Returns:
+            What that was, and Terraform tries again; None where there is nothing of that kind.
+        """
+        del config, context
+        return None
+
     def check(self, outputs: OutputsT) -> None:
         """Ask the real thing whether it works.
 

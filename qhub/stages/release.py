@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, TypeVar
 
+from qhub.config import Config
 from qhub.stages.base import InCluster, InputsT, Release, Stage
 
 ClusterT = TypeVar("ClusterT", bound=InCluster)
@@ -19,6 +20,13 @@ class ReleaseStage(Stage[InputsT, ClusterT]):
     def address(self) -> str:
         """What Terraform calls it."""
         return f"helm_release.{self.release_name.replace('-', '_')}"
+
+    def resume(self, config: Config, context: str) -> str | None:
+        from qhub.kubernetes import helm
+        from qhub.kubernetes.cluster import reach
+
+        found = helm.forget_pending(reach(context), config.namespace, self.release_name)
+        return f"the release {self.release_name} was left {found}" if found else None
 
     def drift(self, outputs: ClusterT) -> dict[str, str]:
         from qhub.kubernetes import helm

@@ -55,17 +55,23 @@ class Api:
             "chart": {"metadata": {"name": name, "version": "1.2.3"}},
             "manifest": manifest,
         }
-        packed = base64.b64encode(gzip.compress(json.dumps(said).encode()))
+        labels = {"owner": "helm", "name": name, "version": str(revision), "status": state}
         secret = {
             "apiVersion": "v1",
             "kind": "Secret",
             "metadata": {
                 "name": f"sh.helm.release.v1.{name}.v{revision}",
-                "labels": {"owner": "helm", "name": name, "version": str(revision)},
+                "labels": labels,
             },
-            "data": {"release": base64.b64encode(packed).decode()},
+            "data": {"release": packed(said)},
         }
         self.add(secret)
+
+
+def packed(revision: dict[str, Any]) -> str:
+    """A revision as Helm writes it into a Secret."""
+    inner = base64.b64encode(gzip.compress(json.dumps(revision).encode()))
+    return base64.b64encode(inner).decode()
 
 
 @contextmanager
@@ -107,6 +113,10 @@ def api(folder: Path) -> Iterator[Api]:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             served.objects[f"{path}/{body['metadata']['name']}"] = body
             self._answer(body)
+
+        def do_DELETE(self) -> None:
+            path, _ = self._asked()
+            self._answer(served.objects.pop(path))
 
         def _asked(self) -> tuple[str, dict[str, list[str]]]:
             served.asked.append(f"{self.command} {self.path}")

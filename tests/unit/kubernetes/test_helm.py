@@ -126,3 +126,19 @@ def test_repair_puts_everything_back_in_place(served: Api) -> None:
     assert again["annotations"]["meta.helm.sh/release-name"] == "demo"
     assert again["labels"]["app.kubernetes.io/managed-by"] == "Helm"
     assert helm.repair(served.cluster, release) == []
+
+
+def test_what_a_run_left_half_done_makes_way(served: Api) -> None:
+    served.release("demo", MANIFEST, 3, "pending-upgrade")
+    assert helm.forget_pending(served.cluster, "demo", "demo") == "pending-upgrade"
+    found = helm.find(served.cluster, "demo", "demo")
+    assert found
+    assert (found.revision, found.state) == (2, "deployed")
+
+
+@pytest.mark.parametrize("state", ["deployed", "failed", "superseded"])
+def test_what_was_ended_stays(served: Api, state: str) -> None:
+    served.release("demo", MANIFEST, 3, state)
+    assert helm.forget_pending(served.cluster, "demo", "demo") is None
+    assert helm.forget_pending(served.cluster, "demo", "other") is None
+    assert not [one for one in served.asked if "DELETE" in one]
