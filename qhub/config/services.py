@@ -290,6 +290,12 @@ class DaskGateway(Section):
         description="Workers of a cluster at most. Default: as many as the machine has memory for "
         "with the local provider, else no limit.",
     )
+    cluster_max_cores: Cores | None = Field(
+        None, description="CPU cores of all workers of a cluster together. Default: no limit."
+    )
+    cluster_max_memory: Memory | None = Field(
+        None, description="Memory of all workers of a cluster together. Default: no limit."
+    )
     max_clusters_per_user: int = Field(
         5, ge=1, description="Clusters that a user can have running at a time."
     )

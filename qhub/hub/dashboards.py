@@ -1,6 +1,6 @@
 """Dashboards of Dask clusters, for those whose clusters they are.
 
-The hub's proxy asks here before it lets a request for a dashboard through (Traefik's forwardAuth).
+The proxy before the dashboards asks here before it lets a request through (Traefik's forwardAuth).
 A browser whose person isn't known is sent to the hub, as by OAuth, and comes back with a token of
 theirs, which it keeps in an encrypted cookie.
 """
@@ -15,16 +15,20 @@ import re
 import secrets
 import time
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 from aiohttp import web
 from cryptography.fernet import Fernet, InvalidToken
 from dask_gateway_server.auth import JupyterHubAuthenticator
-from traitlets import Unicode
+from traitlets import Bool, Unicode
 
 from .dask_service import CALLBACK, CHECK, PREFIX, SERVICE
 
 CLUSTERS = f"{PREFIX}/clusters/"
+_CLUSTER = re.compile(rf"{CLUSTERS}((?:[a-z0-9-]+\.)?[0-9a-f]+)/", re.ASCII)
+_API = re.compile(rf"{PREFIX}/api(/[\w-]+(\.[\w-]+)*)*/?(\?.*)?", re.ASCII)
+"""What the gateway itself answers and looks at; said plainly, so that it can mean nothing else."""
+
 _TOKEN, _LOGIN = "qhub-dask", "qhub-dask-login"
 _LOGIN_SECONDS = 600
 _REMEMBER_SECONDS = 60
@@ -36,6 +40,9 @@ class DashboardAuthenticator(JupyterHubAuthenticator):
     """Tells who asks the gateway for something by the hub's token, and who looks at a dashboard."""
 
     cookie_key = Unicode(help="Fernet's key for cookies").tag(config=True)
+    secure = Bool(False, help="whether people come by HTTPS, whatever the last proxy says").tag(
+        config=True
+    )
 
     async def setup(self, app: web.Application) -> None:
         """Called by the gateway while its routes can still be added to."""
@@ -51,7 +58,9 @@ class DashboardAuthenticator(JupyterHubAuthenticator):
     async def check(self, request: web.Request) -> web.StreamResponse:
         """Whether the proxy may let somebody see what they asked for."""
         path = request.headers.get("X-Forwarded-Uri", "")
-        found = re.match(rf"{CLUSTERS}([0-9a-f]+)/", path)
+        if _API.fullmatch(path):
+            return web.Response()
+        found = None if ".." in unquote(path.partition("?")[0]) else _CLUSTER.match(path)
         cluster = await request.app["backend"].get_cluster(found[1]) if found else None
         person = await self._person(request)
         if person is None:
@@ -89,7 +98,7 @@ class DashboardAuthenticator(JupyterHubAuthenticator):
             }
         )
         response = _moved(f"/hub/api/oauth2/authorize?{query}")
-        _set(response, request, _LOGIN, mark, path=PREFIX, max_age=_LOGIN_SECONDS)
+        self._set(response, request, _LOGIN, mark, path=PREFIX, max_age=_LOGIN_SECONDS)
         return response
 
     async def come_back(self, request: web.Request) -> web.StreamResponse:
@@ -110,8 +119,14 @@ class DashboardAuthenticator(JupyterHubAuthenticator):
                 return web.Response(status=403, text="The hub doesn't let you in.\n")
             token = (await said.json())["access_token"]
         response = _moved(state["next"])
-        _set(response, request, _TOKEN, self._sealed({"token": token}), path=CLUSTERS)
+        self._set(response, request, _TOKEN, self._sealed({"token": token}), path=CLUSTERS)
         return response
+
+    def _set(
+        self, response: web.Response, request: web.Request, name: str, value: str, **more: Any
+    ) -> None:
+        secure = self.secure or request.headers.get("X-Forwarded-Proto") == "https"
+        response.set_cookie(name, value, httponly=True, samesite="Lax", secure=secure, **more)
 
     def _sealed(self, content: dict[str, str]) -> str:
         return Fernet(self.cookie_key).encrypt(json.dumps(content).encode()).decode()
@@ -126,8 +141,3 @@ class DashboardAuthenticator(JupyterHubAuthenticator):
 
 def _moved(where: str) -> web.Response:
     return web.Response(status=302, headers={"Location": where})
-
-
-def _set(response: web.Response, request: web.Request, name: str, value: str, **more: Any) -> None:
-    secure = request.headers.get("X-Forwarded-Proto") == "https"
-    response.set_cookie(name, value, httponly=True, samesite="Lax", secure=secure, **more)

@@ -22,9 +22,8 @@ ROLES = [
 ]
 
 
-def service(machine: dict[str, Any], token: str) -> dict[str, Any]:
-    """The service as JupyterHub takes it; the proxy gets a route to it."""
-    url = f"http://127.0.0.1:{machine['ports']['dask']}"
+def service(url: str, token: str) -> dict[str, Any]:
+    """The service as JupyterHub takes it; the hub's proxy gets a route to its `url`."""
     return {
         "name": SERVICE,
         "url": url,
@@ -35,11 +34,16 @@ def service(machine: dict[str, Any], token: str) -> dict[str, Any]:
     }
 
 
-def client_environment(machine: dict[str, Any]) -> dict[str, str]:
-    """What makes `Gateway()` find the gateway from a person's server, without an argument."""
+def client_environment(url: str, public: str) -> dict[str, str]:
+    """What makes `Gateway()` find the gateway from a person's server, without an argument.
+
+    Args:
+        url: the gateway's own address.
+        public: the address that people open the hub by.
+    """
     return {
-        "DASK_GATEWAY__ADDRESS": f"http://127.0.0.1:{machine['ports']['dask']}{PREFIX}",
-        "DASK_GATEWAY__PUBLIC_ADDRESS": f"{machine['bind_url']}{PREFIX}",
+        "DASK_GATEWAY__ADDRESS": f"{url}{PREFIX}",
+        "DASK_GATEWAY__PUBLIC_ADDRESS": f"{public}{PREFIX}",
         "DASK_GATEWAY__AUTH__TYPE": "jupyterhub",
         "DASK_GATEWAY__HTTP_CLIENT__PROXY": "False",
     }

@@ -11,19 +11,19 @@ from __future__ import annotations
 import base64
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from dask_gateway_server.options import Options, Select
 
-from . import dask_environments, monitoring
+from . import dask_environments, dask_options, monitoring
 from .account import Account
 from .dashboards import DashboardAuthenticator
 from .dask_environments import DaskEnvironment
 from .dask_service import PREFIX, SERVICE
 from .gateway_backend import ProcessBackend, ProcessClusterConfig
-from .profiles import Profile, ProfileError, Profiles
+from .profiles import Profile, Profiles
 
 _LIMITS = ("cpu_limit", "cpu_guarantee", "mem_limit", "mem_guarantee")
 
@@ -61,7 +61,7 @@ def _backend(backend: Any, settings: dict[str, Any], machine: dict[str, Any]) ->
         return dask_environments.offered(Account.of(name, settings))
 
     backend.cluster_config_class = ProcessClusterConfig
-    backend.cluster_options = options(profiles, environments, settings["cluster_max_workers"])
+    backend.cluster_options = options(profiles, environments, settings)
     backend.max_clusters_per_user = settings["max_clusters_per_user"]
     backend.settings = {key: settings[key] for key in ("users", "groups", "machine")}
     backend.clusters_directory = str(Path(machine["directory"], "dask"))
@@ -75,27 +75,19 @@ def _backend(backend: Any, settings: dict[str, Any], machine: dict[str, Any]) ->
 def options(
     profiles: Profiles,
     environments: Callable[[str], dict[str, DaskEnvironment]],
-    most_workers: int | None,
+    limits: Mapping[str, Any],
 ) -> Callable[[Any], Options]:
     """What a person may choose: an environment, and one of the worker profiles open to them."""
 
-    def refuse(chosen: Any) -> dict[str, Any]:
-        raise ProfileError("There is no Dask worker profile that you may use.")
+    def environment(name: str) -> list[Any]:
+        choices = [*environments(name).items()]
+        return [Select(dask_environments.OPTION, choices, label="Environment")]
 
-    def ordered(chosen: Any) -> dict[str, Any]:
-        most = most_workers or fitting(chosen.profile)
+    def ordered(name: str, chosen: Any) -> dict[str, Any]:
+        most = dask_options.most_workers(chosen.profile, limits) or fitting(chosen.profile)
         return {**overrides(chosen), "cluster_max_workers": most}
 
-    def offered(user: Any) -> Options:
-        choices = [*environments(user.name).items()]
-        environment = Select(dask_environments.OPTION, choices, label="Environment")
-        sizes = [(item["display_name"], item) for item in profiles.allowed(user.name).values()]
-        if not sizes:
-            return Options(environment, handler=refuse)
-        profile = Select("profile", sizes, label="Worker profile")
-        return Options(environment, profile, handler=ordered)
-
-    return offered
+    return dask_options.options(profiles, environment, ordered)
 
 
 def fitting(profile: Profile) -> int:

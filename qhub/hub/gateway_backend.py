@@ -14,12 +14,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from dask_gateway_server.backends.base import PublicException
 from dask_gateway_server.backends.local import LocalBackend, LocalClusterConfig
-from traitlets import Dict, Integer, Unicode
+from traitlets import Dict, Unicode
 
 from . import gateway_metrics, logs, monitoring
 from .account import Account, deliver, end_sandboxes, start_time
+from .limited_backend import LimitedBackend
 from .limits import CLUSTERS, Cgroup
 
 POLL_SECONDS = 0.05
@@ -32,7 +32,7 @@ class ProcessClusterConfig(LocalClusterConfig):
     prefix = Unicode(help="folder of the environment that it runs in").tag(config=True)
 
 
-class ProcessBackend(LocalBackend):
+class ProcessBackend(LimitedBackend, LocalBackend):
     """Starts schedulers and workers as the person's Unix user, else as who deployed.
 
     They outlive the gateway, which finds them again by their number and the time they started.
@@ -40,9 +40,6 @@ class ProcessBackend(LocalBackend):
 
     settings = Dict(help="users, groups and machine of the settings").tag(config=True)
     metrics_token = Unicode(help="who shows it may read metrics; empty: nobody").tag(config=True)
-    max_clusters_per_user = Integer(help="clusters that somebody can have at a time").tag(
-        config=True
-    )
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -63,17 +60,6 @@ class ProcessBackend(LocalBackend):
     def unix(self) -> bool:
         """Whether each person is a Unix user."""
         return bool(self.settings["machine"]["unix"])
-
-    async def start_cluster(self, user: Any, cluster_options: dict[str, Any]) -> str:
-        """Take the order for a cluster, unless they have as many as they may."""
-        names = [cluster.name for cluster in await self.list_clusters(user.name)]
-        if len(names) >= self.max_clusters_per_user:
-            raise PublicException(
-                f"No more of your clusters may run at a time than {self.max_clusters_per_user}. "
-                f"End one first: Gateway().stop_cluster({names[0]!r})"
-            )
-        name: str = await super().start_cluster(user, cluster_options)
-        return name
 
     def set_file_permissions(self, paths: Any, username: str) -> None:
         """Not used, and not to be: what calls it upstream takes a path apart into characters.

@@ -7,6 +7,7 @@ from __future__ import annotations
 from kubespawner import KubeSpawner
 from traitlets import Dict
 
+from . import dask_pods, dask_service
 from .choice import ProfileChoice
 from .pod import PersonsPod
 from .profiles import Profile
@@ -15,7 +16,7 @@ from .profiles import Profile
 class PodSpawner(ProfileChoice, KubeSpawner):
     """Starts a person's pod. What the chart says of pods in general holds for it, too."""
 
-    settings = Dict(help="users, groups and cluster of the settings").tag(config=True)
+    settings = Dict(help="users, groups, cluster and dask of the settings").tag(config=True)
 
     async def load_user_options(self) -> None:
         """Nothing is left to do: `apply_profile` has taken the profile."""
@@ -26,7 +27,15 @@ class PodSpawner(ProfileChoice, KubeSpawner):
         self._place(profile)
         pod = PersonsPod.of(self.user.name, self.settings)
         self._become(pod)
-        self.environment = {**pod.environment, **profile.get("environment", {})}
+        self.environment = {**pod.environment, **self._dask(), **profile.get("environment", {})}
+
+    def _dask(self) -> dict[str, str]:
+        """How a notebook finds the gateway; its clusters are of its own image, if of no other."""
+        dask = self.settings["dask"]
+        return {
+            **dask_service.client_environment(dask["url"], dask["public"]),
+            **dask_pods.variable(dask["image"] or self.image),
+        }
 
     def _place(self, profile: Profile) -> None:
         cluster = self.settings["cluster"]

@@ -44,6 +44,7 @@ def _services(c: Any, settings: dict[str, Any]) -> None:
     c.JupyterHub.services = [
         *c.JupyterHub.services,  # the chart's own: its culler
         {"name": "qhub", "api_token": tokens["qhub"]},
+        dask_service.service(settings["dask"]["url"], tokens[dask_service.SERVICE]),
         ssh_service.service(tokens[ssh_service.SERVICE]),
     ]
     c.JupyterHub.load_roles = [
@@ -61,7 +62,7 @@ def _spawner(c: Any, settings: dict[str, Any]) -> None:
         settings["profiles"], lambda name: people.get(name, {}).get("groups", [])
     )
     spawner = c.PodSpawner
-    spawner.settings = {key: settings[key] for key in ("users", "groups", "cluster")}
+    spawner.settings = {key: settings[key] for key in ("users", "groups", "cluster", "dask")}
     spawner.cmd = [*UMASK, "jupyterhub-singleuser"]
     spawner.args = common.server_arguments(settings["idle_culler"], settings["cluster"]["url"])
     spawner.start_timeout = 600  # a node may have to be made first, and an image pulled

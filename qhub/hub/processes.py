@@ -67,7 +67,7 @@ def _proxy(c: Any, machine: dict[str, Any]) -> None:
 def _services(c: Any, tokens: dict[str, str], machine: dict[str, Any]) -> None:
     c.JupyterHub.services = [
         *({"name": name, "api_token": tokens[name]} for name in ("qhub", "culler")),
-        dask_service.service(machine, tokens[dask_service.SERVICE]),
+        dask_service.service(_dask(machine), tokens[dask_service.SERVICE]),
         ssh_service.service(tokens[ssh_service.SERVICE]),
     ]
     c.JupyterHub.load_roles = [
@@ -96,12 +96,16 @@ def _spawner(c: Any, settings: dict[str, Any], machine: dict[str, Any]) -> None:
         *_platform_arguments(machine),
     ]
     spawner.env_keep = ["TZ", "LC_ALL"]
-    spawner.services = dask_service.client_environment(machine)
+    spawner.services = dask_service.client_environment(_dask(machine), machine["bind_url"])
     spawner.ip = "127.0.0.1"
     spawner.start_timeout = 600  # of a class that comes at once all wait for all
     spawner.http_timeout = 120
     spawner.poll_interval = 2  # the port of a server that died is anybody's until its route goes
     spawner.term_timeout = 10
+
+
+def _dask(machine: dict[str, Any]) -> str:
+    return f"http://127.0.0.1:{machine['ports']['dask']}"
 
 
 def _available(profile: Profile) -> bool:

@@ -126,6 +126,12 @@ class Cluster:
 
         return client.BatchV1Api(self.api)
 
+    @cached_property
+    def custom(self) -> Any:
+        from kubernetes import client
+
+        return client.CustomObjectsApi(self.api)
+
     def ask(self, call: Any, *arguments: Any, **options: Any) -> Any:
         """The answer to one call of an API class, as its model."""
         with told(self.access.context):

@@ -11,6 +11,7 @@ _EVERYWHERE = (
     ("clusterroles", _RBAC),
     ("clusterrolebindings", _RBAC),
     ("priorityclasses", _PRIORITY),
+    ("customresourcedefinitions", "apiextensions.k8s.io"),
 )
 _INSIDE = (
     ("secrets", ""),

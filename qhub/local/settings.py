@@ -223,6 +223,8 @@ class DaskGatewaySettings(_Settings):
     cluster_max_workers: int | None = Field(
         None, ge=1, description="of a cluster; null: as many as the machine has memory for"
     )
+    cluster_max_cores: float | None = Field(None, gt=0, description="of all workers of a cluster")
+    cluster_max_memory: int | None = Field(None, gt=0, description="of these, in bytes")
     max_clusters_per_user: int = Field(5, ge=1, description="how many run at a time")
     monitoring: bool = Field(False, description="whether Prometheus may read metrics")
 

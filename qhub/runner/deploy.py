@@ -131,6 +131,8 @@ def _apply(operation: Operation, config: Config, stage: AnyStage, steps: Steps) 
     drift = stage.drift(before) if before is not None else {}
     for address, reason in drift.items():
         steps.say(f"{address}: {reason}")
+    if operation.record.place:
+        stage.prepare(operation.record.place, steps.say)
     if drift and stage.repairs:
         stage.repair(before)
     try:

@@ -91,20 +91,22 @@ def _dependants(operation: Operation, names: Sequence[str]) -> dict[str, list[st
 
 def _destroy_stage(operation: Operation, name: str, steps: Steps, *, keep_data: bool) -> None:
     variables = {}
-    for stage in platform.of(operation.record.provider):
-        if stage.name == name:
-            for needed in stage.depends_on:
-                if (outputs := operation.applied_outputs(needed())) is not None:
-                    operation.outputs[needed.name] = outputs
-            variables = operation.upstream(stage)
-            if (own := operation.applied_outputs(stage)) is not None:
-                stage.clear(own)
+    found = next((s for s in platform.of(operation.record.provider) if s.name == name), None)
+    if found is not None:
+        for needed in found.depends_on:
+            if (outputs := operation.applied_outputs(needed())) is not None:
+                operation.outputs[needed.name] = outputs
+        variables = operation.upstream(found)
+        if (own := operation.applied_outputs(found)) is not None:
+            found.clear(own)
     module = operation.module(
         name, operation.folder.applied / name, variables, {KEEP_DATA: "1"} if keep_data else {}
     )
     module.init(steps.listen)
     if module.resources():
         module.destroy(steps.listen)
+    if found is not None and operation.record.place:
+        found.sweep(operation.record.place, steps.say)
     operation.forget(name)
 
 

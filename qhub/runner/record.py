@@ -19,6 +19,7 @@ from qhub.config import Config
 from qhub.errors import UsageError
 from qhub.runner.folder import Folder, write
 from qhub.runner.mirror import tell_terraform
+from qhub.stages.base import Place
 
 FIXED = {
     "project_name": "project_name",
@@ -97,6 +98,13 @@ class Record:
                         hint="destroy it first, or deploy to another folder with -o DIR",
                     )
         write(folder.private / "deployment.json", json.dumps(asdict(self)).encode())
+
+    @property
+    def place(self) -> Place | None:
+        """Where it is; None without a cluster."""
+        if not self.context:
+            return None
+        return Place(self.context, self.namespace, f"{self.project_name}-{self.namespace}")
 
     @property
     def environment(self) -> dict[str, str]:

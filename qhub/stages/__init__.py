@@ -13,7 +13,7 @@ from qhub.errors import UsageError
 from qhub.stages.base import Stage
 from qhub.stages.conda_store import LocalCondaStore
 from qhub.stages.conda_store_server import LocalCondaStoreServer
-from qhub.stages.dask_gateway import LocalDaskGateway
+from qhub.stages.dask_gateway import KubernetesDaskGateway, LocalDaskGateway
 from qhub.stages.infrastructure import ExistingInfrastructure, LocalInfrastructure
 from qhub.stages.jitsi import LocalJitsi
 from qhub.stages.jupyterhub import KubernetesJupyterHub, LocalJupyterHub
@@ -33,6 +33,7 @@ STAGES: tuple[Stage[Any, Any], ...] = (
     KubernetesInitialize(),
     KubernetesIngress(),
     KubernetesJupyterHub(),
+    KubernetesDaskGateway(),
 )
 
 

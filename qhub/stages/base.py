@@ -7,7 +7,7 @@ A new stage is a subclass in a file of its own, a folder of HCL of the same name
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
@@ -85,6 +85,21 @@ class Log(Protocol):
 
     def lines(self, count: int, *, follow: bool) -> Iterator[str]:
         """The last lines and, with `follow`, those that come."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a deployment is.
+
+    Args:
+        context: Kube context that this machine reaches its cluster by.
+        namespace: Its namespace.
+        name: What tells it from every other deployment of the cluster.
+    """
+
+    context: str
+    namespace: str
+    name: str
 
 
 class InCluster(BaseModel):
@@ -178,6 +193,12 @@ class Stage(ABC, Generic[InputsT, OutputsT]):
         """
         del config, context
         return None
+
+    def prepare(self, place: Place, say: Callable[[str], None]) -> None:
+        """Make what the module needs and Terraform can't make; before each time it is applied."""
+
+    def sweep(self, place: Place, say: Callable[[str], None]) -> None:
+        """Take away what `prepare` made, and what is left of people's, once the module is gone."""
 
     def check(self, outputs: OutputsT) -> None:
         """Ask the real thing whether it works.

@@ -24,6 +24,7 @@ from qhub.hub import names
 from qhub.hubapi import Hub
 from qhub.local.facts import Machine
 from qhub.local.settings import HubSettings, Person
+from qhub.releases import dask_gateway
 from qhub.releases import jupyterhub as release
 from qhub.releases.chart import Chart, mirrored
 from qhub.stages.base import Address, InCluster, Log, Process, Stage
@@ -34,8 +35,12 @@ from qhub.stages.infrastructure import (
     LocalInfrastructure,
 )
 from qhub.stages.kubernetes_ingress import KubernetesIngress
-from qhub.stages.kubernetes_ingress import address as web_address
-from qhub.stages.kubernetes_initialize import KubernetesInitialize, priority_classes
+from qhub.stages.kubernetes_ingress import address as public_address
+from qhub.stages.kubernetes_initialize import (
+    KubernetesInitialize,
+    deployment_name,
+    priority_classes,
+)
 from qhub.stages.logs import LogFile
 from qhub.stages.release import ReleaseStage
 
@@ -311,8 +316,14 @@ def pod_settings(config: Config) -> dict[str, Any]:
         profile["image"] = str(mirrored(config, override.image)) if override.image else None
         profile["node_selector"] = override.node_selector
         profile["devices"] = override.extra_resource_limits
+    image = dask_gateway.cluster_image(config)
+    settings["dask"] = {
+        "url": dask_gateway.address(config, deployment_name(config)),
+        "public": public_address(config),
+        "image": str(image) if image else None,
+    }
     settings["cluster"] = {
-        "url": web_address(config),
+        "url": public_address(config),
         "image": str(release.server_image(config)),
         "own_homes": config.storage.home is not None,
         "home_size": str(config.storage.home or ""),

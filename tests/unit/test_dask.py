@@ -69,9 +69,8 @@ def test_there_is_a_worker_without_a_word_in_the_config() -> None:
 
 
 def test_the_hub_s_service_and_the_clients_agree() -> None:
-    machine = {"ports": {"dask": 20003}, "bind_url": "https://hub.example.org"}
-    service = dask_service.service(machine, "token")
-    environment = dask_service.client_environment(machine)
+    service = dask_service.service("http://127.0.0.1:20003", "token")
+    environment = dask_service.client_environment(service["url"], "https://hub.example.org")
     assert environment["DASK_GATEWAY__ADDRESS"] == f"{service['url']}/services/{service['name']}"
     assert environment["DASK_GATEWAY__PUBLIC_ADDRESS"].startswith("https://hub.example.org/")
     assert "token" not in environment.values()

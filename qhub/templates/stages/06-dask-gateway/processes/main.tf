@@ -25,7 +25,7 @@ resource "terraform_data" "dask_gateway" {
     code           = sha256(join("", [for path in fileset(local.hub, "**") : "${path} ${filesha256("${local.hub}/${path}")}"]))
     settings = sha256(jsonencode([
       var.users, var.groups, var.workers, var.idle_timeout, var.cluster_max_workers, var.max_clusters_per_user,
-      var.monitoring,
+      var.cluster_max_cores, var.cluster_max_memory, var.monitoring,
     ]))
   }
 

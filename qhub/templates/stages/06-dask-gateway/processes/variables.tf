@@ -63,6 +63,18 @@ variable "cluster_max_workers" {
   default     = null
 }
 
+variable "cluster_max_cores" {
+  description = "CPU cores of all workers of a cluster together; null: no limit."
+  type        = number
+  default     = null
+}
+
+variable "cluster_max_memory" {
+  description = "Bytes of memory of all workers of a cluster together; null: no limit."
+  type        = number
+  default     = null
+}
+
 variable "max_clusters_per_user" {
   description = "How many clusters a user can have running at a time."
   type        = number
