@@ -160,7 +160,7 @@ class KubernetesDaskGateway(Stage[KubernetesInputs, KubernetesOutputs]):
     depends_on = (ExistingInfrastructure, KubernetesInitialize, KubernetesJupyterHub)
     sources: ClassVar[Mapping[str, Path]] = {
         "hub": Path(qhub.hub.__file__).parent,
-        "access": TEMPLATES.parent / "charts" / "dask-access",
+        "dask-access": TEMPLATES.parent / "charts" / "dask-access",
     }
 
     def inputs(self, config: Config) -> KubernetesInputs:

@@ -55,9 +55,9 @@ resource "kubernetes_secret_v1" "gateway" {
 resource "helm_release" "access" {
   name      = "dask-access"
   namespace = local.namespace
-  chart     = "${path.module}/access"
+  chart     = "${path.module}/dask-access"
   # Helm looks at the chart's version alone to see that it is another one.
-  description = sha256(join("", [for file in sort(fileset("${path.module}/access", "**")) : filesha256("${path.module}/access/${file}")]))
+  description = sha256(join("", [for file in sort(fileset("${path.module}/dask-access", "**")) : filesha256("${path.module}/dask-access/${file}")]))
   max_history = 5
 
   values = [jsonencode({
