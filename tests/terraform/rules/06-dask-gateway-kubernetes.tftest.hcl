@@ -63,7 +63,7 @@ run "gives_the_gateway_its_code_and_settings" {
 
   assert {
     condition = (
-      local.settings.cluster.node_selector == { pool = "worker" }
+      local.settings.cluster.node_selector["pool"] == "worker"
       && local.settings.cluster.shared_claim == "shared"
     )
     error_message = "clusters run on the nodes for them, with the shared volume"
