@@ -12,9 +12,11 @@ import os
 import resource
 import signal
 from pathlib import Path
+from typing import Any
 
 import asyncssh
 
+from .backend import Servers
 from .server import Service
 
 
@@ -32,11 +34,22 @@ def ensure_host_key(file: Path) -> None:
     draft.replace(file)
 
 
+def servers(settings: dict[str, Any]) -> Servers:
+    """What people's servers are made of, by what the settings know."""
+    if "cluster" in settings:
+        from .pod import PodServers
+
+        return PodServers(settings["cluster"])
+    from .local import LocalServers
+
+    return LocalServers(settings["machine"])
+
+
 async def main() -> None:
     """Serve until told to end."""
     settings = json.loads(Path(os.environ["QHUB_SETTINGS"]).read_text(encoding="utf-8"))
     ensure_host_key(Path(settings["host_key"]))
-    serving = asyncio.create_task(Service(settings).serve())
+    serving = asyncio.create_task(Service(settings, servers(settings)).serve())
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
     with contextlib.suppress(asyncio.CancelledError):

@@ -6,21 +6,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import asyncssh
 from asyncssh.forward import SSHForwarder, SSHLocalPathForwarder
 
+from .backend import Listening, Origin, Target, User
 from .hub import Refused
-from .local import LocalUser, Target, exactly
 
-Origin = tuple[str, int]
 LOOPBACK = "127.0.0.1"
 
 
-async def connect(user: Awaitable[LocalUser], target: Target) -> SSHForwarder:
+async def connect(user: Awaitable[User], target: Target) -> SSHForwarder:
     """Connect to a target and carry what is said."""
     try:
         opened = await (await user).connect(target)
@@ -35,47 +34,36 @@ class Listener(asyncssh.SSHListener):
 
     Args:
         connection: the client's.
-        channel: where the person's process announces who comes.
-        port: where it listens; 0 for a path.
+        listening: where they come to.
         carry: opens a channel to the client for somebody from an origin.
     """
 
     def __init__(
         self,
         connection: Any,
-        channel: socket.socket,
-        port: int,
+        listening: Listening,
         carry: Callable[[Any, Origin], Awaitable[Any]],
     ) -> None:
         super().__init__()
-        self._connection, self._channel, self._port = connection, channel, port
-        self._carry = carry
+        self._connection, self._listening, self._carry = connection, listening, carry
         self._task = asyncio.create_task(self._accept())
 
     def get_port(self) -> int:
-        return self._port
+        return self._listening.port
 
     def close(self) -> None:
         self._task.cancel()
-        self._channel.close()
+        self._listening.close()
 
     async def wait_closed(self) -> None:
         await asyncio.wait([self._task])
 
     async def _accept(self) -> None:
-        # Whatever a person's process says: it is not to be trusted.
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            while True:
-                [size] = await exactly(self._channel, 1)
-                words = (await exactly(self._channel, size)).decode().split()
-                await self._take((words[0], int(words[1])) if words else ("", 0))
-
-    async def _take(self, origin: Origin) -> None:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            socket.send_fds(self._channel, [b"+"], [theirs.fileno()])
         loop = asyncio.get_running_loop()
-        await loop.create_connection(lambda: self._forwarder(origin), sock=ours)
+        with contextlib.suppress(OSError):
+            while True:
+                origin, comer = await self._listening.accept()
+                await loop.create_connection(partial(self._forwarder, origin), sock=comer)
 
     def _forwarder(self, origin: Origin) -> SSHLocalPathForwarder:
         async def carry(factory: Any) -> None:
@@ -84,14 +72,14 @@ class Listener(asyncssh.SSHListener):
         return SSHLocalPathForwarder(self._connection, carry)
 
 
-async def listen(connection: Any, user: Awaitable[LocalUser], target: Target) -> Any:
+async def listen(connection: Any, user: Awaitable[User], target: Target) -> Any:
     """Listen for the client; None where that can't be.
 
     A port is one of this machine alone, whatever address is asked for.
     """
     place = target if isinstance(target, str) else (LOOPBACK, target[1])
     try:
-        channel, port = await (await user).listen(place)
+        listening = await (await user).listen(place)
     except (Refused, OSError):
         return None
 
@@ -99,6 +87,6 @@ async def listen(connection: Any, user: Awaitable[LocalUser], target: Target) ->
         if isinstance(target, str):
             await connection.create_unix_connection(factory, target)
         else:
-            await connection.create_connection(factory, target[0], port, *origin)
+            await connection.create_connection(factory, target[0], listening.port, *origin)
 
-    return Listener(connection, channel, port, carry)
+    return Listener(connection, listening, carry)

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import json
 import os
 import shutil
+import signal
 import socket
-import struct
 import subprocess
-import termios
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,11 +20,9 @@ from typing import Any
 
 from ..account import LOGIN_SHELL, Account, start_time
 from ..limits import Cgroup, like
+from . import terminal as terminals
+from .backend import Origin, Size, Target, Terminal
 
-Target = tuple[str, int] | str
-"""Host and port, or the path of a socket."""
-
-_UTF8_INPUT = 0o40000  # IUTF8, which Python 3.11 has no name for
 _OPEN_SECONDS = 40
 _LONGEST_REASON = 500
 
@@ -37,48 +33,74 @@ def alive(state: Mapping[str, Any]) -> bool:
 
 
 @dataclass(frozen=True)
-class Terminal:
-    """The terminal that a program is to have: columns and rows, then the same in pixels."""
+class LocalServers:
+    """Servers that are processes of this machine.
 
-    kind: str
-    size: tuple[int, int, int, int]
+    Args:
+        machine: what the settings tell of it.
+    """
+
+    machine: Mapping[str, Any]
+
+    def alive(self, state: Mapping[str, Any]) -> bool:
+        return alive(state)
+
+    async def user(
+        self, name: str, people: Mapping[str, Any], state: Mapping[str, Any]
+    ) -> LocalUser:
+        account = Account.of(name, {**people, "machine": self.machine})
+        return LocalUser(account, state, Path(self.machine["tools"]), self.machine["hub_python"])
 
 
 @dataclass
-class Program:
-    """Something that runs for a person; the descriptors are our ends of what it reads and writes.
-
-    With a terminal there is no `stderr`, and the other two are the terminal.
-    """
+class LocalProgram:
+    """A process of a person's."""
 
     process: asyncio.subprocess.Process
     stdin: int
     stdout: int
     stderr: int | None
 
-    def resize(self, size: tuple[int, int, int, int]) -> None:
-        """Give the terminal another size; the kernel tells the programs on it."""
+    def resize(self, size: Size) -> None:
         with contextlib.suppress(OSError):
-            _resize(self.stdout, size)
+            terminals.resize(self.stdout, size)
 
     def signal(self, number: int) -> None:
-        """Send a signal to all that belongs to it."""
         if self.process.returncode is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.process.pid, number)
 
+    def hang_up(self) -> None:
+        self.signal(signal.SIGHUP)
+
     async def wait(self) -> int:
-        """Its exit code, or minus the number of the signal that ended it."""
         return await self.process.wait()
 
 
-def _resize(terminal: int, size: tuple[int, int, int, int]) -> None:
-    columns, rows, width, height = (min(value, 0xFFFF) for value in size)
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, width, height))
+@dataclass
+class LocalListening:
+    """Where a process of a person's listens, and announces who comes.
 
+    Whatever it says: it is not to be trusted.
+    """
 
-def _take_terminal() -> None:
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    channel: socket.socket
+    port: int
+
+    async def accept(self) -> tuple[Origin, socket.socket]:
+        try:
+            [size] = await exactly(self.channel, 1)
+            words = (await exactly(self.channel, size)).decode().split()
+            origin = (words[0], int(words[1])) if words else ("", 0)
+        except (ValueError, IndexError) as error:
+            raise ConnectionError("the relay says what can't be read") from error
+        ours, theirs = socket.socketpair()
+        with theirs:
+            socket.send_fds(self.channel, [b"+"], [theirs.fileno()])
+        return origin, ours
+
+    def close(self) -> None:
+        self.channel.close()
 
 
 @dataclass
@@ -100,7 +122,6 @@ class LocalUser:
 
     @property
     def alive(self) -> bool:
-        """Whether the server still runs."""
         return alive(self.state)
 
     def environment(self) -> dict[str, str]:
@@ -130,8 +151,7 @@ class LocalUser:
 
     async def start(
         self, command: str | None, extra: Mapping[str, str], terminal: Terminal | None
-    ) -> Program:
-        """Start a command line, or a login shell for None."""
+    ) -> LocalProgram:
         environment = {**self.environment(), **extra}
         words = [*LOGIN_SHELL] if command is None else [environment["SHELL"], "-c", command]
         if command and command.startswith("scp ") and not _has("scp", environment):
@@ -140,14 +160,13 @@ class LocalUser:
             return await self._piped(words, environment)
         return await self._on(terminal, words, environment)
 
-    async def serve_files(self, client: str) -> Program:
-        """Start what speaks SFTP; `client` is the name of the program that will."""
+    async def serve_files(self, client: str) -> LocalProgram:
         return await self._piped([*self._files(), "sftp", client], self.environment())
 
     def _files(self) -> list[str]:
         return [self.python, "-I", str(self.tools / "files.py")]
 
-    async def _piped(self, words: list[str], environment: dict[str, str]) -> Program:
+    async def _piped(self, words: list[str], environment: dict[str, str]) -> LocalProgram:
         (stdin, write), (out, stdout), (err, stderr) = os.pipe(), os.pipe(), os.pipe()
         try:
             process = await self._spawn(
@@ -158,29 +177,25 @@ class LocalUser:
             raise
         finally:
             _close(stdin, stdout, stderr)
-        return Program(process, write, out, err)
+        return LocalProgram(process, write, out, err)
 
     async def _on(
         self, terminal: Terminal, words: list[str], environment: dict[str, str]
-    ) -> Program:
-        ours, theirs = os.openpty()
+    ) -> LocalProgram:
+        ours, theirs = terminals.opened(terminal.size)
         try:
-            attributes = termios.tcgetattr(theirs)
-            attributes[0] |= _UTF8_INPUT
-            termios.tcsetattr(theirs, termios.TCSANOW, attributes)
-            _resize(theirs, terminal.size)
             if self.account.unix:
                 os.fchown(theirs, self.account.uid, -1)
             environment |= {"TERM": terminal.kind, "SSH_TTY": os.ttyname(theirs)}
             process = await self._spawn(
-                words, environment, (theirs,) * 3, self._prepare(_take_terminal)
+                words, environment, (theirs,) * 3, self._prepare(terminals.take)
             )
         except BaseException:
             _close(ours)
             raise
         finally:
             _close(theirs)
-        return Program(process, os.dup(ours), ours, None)
+        return LocalProgram(process, os.dup(ours), ours, None)
 
     async def _spawn(
         self,
@@ -204,21 +219,11 @@ class LocalUser:
             raise OSError(f"{words[0]} could not be started as {self.account.name}") from error
 
     async def connect(self, target: Target) -> socket.socket:
-        """A connection that a process of the person made.
-
-        Raises:
-            OSError: it could not be made.
-        """
         carrier, _ = await self._ask({"connect": target})
         return carrier
 
-    async def listen(self, target: Target) -> tuple[socket.socket, int]:
-        """What a process of the person listens on: where it announces who comes, and the port.
-
-        Raises:
-            OSError: it can't listen there.
-        """
-        return await self._ask({"listen": target})
+    async def listen(self, target: Target) -> LocalListening:
+        return LocalListening(*await self._ask({"listen": target}))
 
     async def _ask(self, request: dict[str, Any]) -> tuple[socket.socket, int]:
         ours, theirs = socket.socketpair()

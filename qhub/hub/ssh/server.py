@@ -11,9 +11,9 @@ from typing import Any
 
 import asyncssh
 
-from ..account import Account
 from ..throttle import Throttle
-from . import forward, local
+from . import forward
+from .backend import Servers, User
 from .hub import Hub, Refused, Say
 from .people import People
 from .session import Session
@@ -46,14 +46,16 @@ class Service:
     """What all connections share.
 
     Args:
-        settings: as `qhub-local kubessh apply` wrote them.
+        settings: address, port, files and hub, as the deployment wrote them.
+        servers: where people's sessions go.
     """
 
-    def __init__(self, settings: dict[str, Any]) -> None:
+    def __init__(self, settings: dict[str, Any], servers: Servers) -> None:
         self.settings = settings
+        self._servers = servers
         self.people = People(Path(settings["people"]))
         hub = settings["hub"]
-        self.hub = Hub(hub["api"], hub["token"], local.alive)
+        self.hub = Hub(hub["api"], hub["token"], servers.alive)
         self.token_page: str = hub["token_page"]
         self._throttle = Throttle(FREE)
         self.logins: set[Login] = set()
@@ -108,7 +110,7 @@ class Service:
         self._throttle.failed(name, address)
         return False
 
-    async def user(self, name: str, say: Say) -> local.LocalUser:
+    async def user(self, name: str, say: Say) -> User:
         """A person at their server, which is started where it doesn't run.
 
         Raises:
@@ -117,10 +119,7 @@ class Service:
         if self.people.find(name) is None:
             raise Refused("You are not one of the people of this hub any more.")
         state = await self.hub.server(name, say)
-        machine = self.settings["machine"]
-        account = Account.of(name, {**self.people.settings(), "machine": machine})
-        tools, python = Path(machine["tools"]), machine["hub_python"]
-        return local.LocalUser(account, state, tools, python)
+        return await self._servers.user(name, self.people.settings(), state)
 
 
 def _end(reason: str) -> asyncssh.DisconnectError:
@@ -132,7 +131,7 @@ class Login(asyncssh.SSHServer):
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._user: local.LocalUser | None = None
+        self._user: User | None = None
         self._starting = asyncio.Lock()
         self.name = ""
 
@@ -185,7 +184,7 @@ class Login(asyncssh.SSHServer):
         self.name = self._connection.get_extra_info("username")
         log.info("%s: %s logged in", self._address, self.name)
 
-    async def user(self, say: Say = lambda text: None) -> local.LocalUser:
+    async def user(self, say: Say = lambda text: None) -> User:
         """The person, with a server that runs."""
         async with self._starting:
             if self._user is None or not self._user.alive:

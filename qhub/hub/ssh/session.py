@@ -13,8 +13,8 @@ from typing import Any
 
 import asyncssh
 
+from .backend import Program, Terminal, User
 from .hub import Refused, Say
-from .local import LocalUser, Program, Terminal
 
 FAILED = 255
 """Exit code of what could not be started, as of ssh itself."""
@@ -76,7 +76,7 @@ class Session(asyncssh.SSHServerSession):
 
     def __init__(
         self,
-        user: Callable[[Say], Awaitable[LocalUser]],
+        user: Callable[[Say], Awaitable[User]],
         extra: dict[str, str],
         client: str,
     ) -> None:
@@ -238,7 +238,7 @@ class Session(asyncssh.SSHServerSession):
 
     def _hang_up(self) -> None:
         if self._program is not None:
-            self._program.signal(signal.SIGHUP)
+            self._program.hang_up()
         for transport in (self._stdin, *self._outputs):
             if transport is not None:
                 transport.close()
