@@ -353,6 +353,12 @@ class KubeSsh(Section):
 
     enabled: bool = Field(False, description="Offer it.")
     port: int = Field(8022, ge=1, le=65535, description="Port to listen on.")
+    image: ImageName | None = Field(
+        None,
+        description="Kubernetes: image of its server, Python 3.11 or newer with asyncssh and "
+        "tornado, for a cluster without a package index. Default: Python's own image, into which "
+        "they are installed when it starts.",
+    )
 
 
 class Jitsi(Section):

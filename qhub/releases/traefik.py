@@ -141,9 +141,12 @@ def _routes(config: Config) -> dict[str, Any]:
     if config.kubessh.enabled:
         server = {"address": f"{SSH_SERVICE}.{config.namespace}.svc:8022"}
         router = {"entryPoints": ["ssh"], "rule": "HostSNI(`*`)", "service": "ssh"}
+        # It counts wrong tokens by the address of who tries them, which Traefik alone sees.
+        balancer = {"servers": [server], "serversTransport": "ssh"}
         routes["tcp"] = {
             "routers": {"ssh": router},
-            "services": {"ssh": {"loadBalancer": {"servers": [server]}}},
+            "services": {"ssh": {"loadBalancer": balancer}},
+            "serversTransports": {"ssh": {"proxyProtocol": {"version": 2}}},
         }
     return routes
 

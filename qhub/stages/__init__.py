@@ -19,7 +19,7 @@ from qhub.stages.jitsi import LocalJitsi
 from qhub.stages.jupyterhub import KubernetesJupyterHub, LocalJupyterHub
 from qhub.stages.kubernetes_ingress import KubernetesIngress
 from qhub.stages.kubernetes_initialize import KubernetesInitialize
-from qhub.stages.kubessh import LocalKubeSsh
+from qhub.stages.kubessh import KubernetesKubeSsh, LocalKubeSsh
 
 STAGES: tuple[Stage[Any, Any], ...] = (
     LocalInfrastructure(),
@@ -34,6 +34,7 @@ STAGES: tuple[Stage[Any, Any], ...] = (
     KubernetesIngress(),
     KubernetesJupyterHub(),
     KubernetesDaskGateway(),
+    KubernetesKubeSsh(),
 )
 
 

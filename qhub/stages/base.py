@@ -22,6 +22,7 @@ InputsT = TypeVar("InputsT", bound=BaseModel)
 OutputsT = TypeVar("OutputsT", bound=BaseModel)
 
 TEMPLATES = Path(__file__).parent.parent / "templates" / "stages"
+CHARTS = TEMPLATES.parent / "charts"
 
 
 @dataclass(frozen=True)

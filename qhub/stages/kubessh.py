@@ -1,10 +1,13 @@
-"""08-kubessh: SSH into people's own servers."""
+"""08-kubessh: SSH into people's own servers.
+
+`processes`: a program of this machine. `kubernetes`: in a cluster, by our own chart.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,9 +16,17 @@ from qhub.config import Config
 from qhub.errors import PreflightError, StageError
 from qhub.local.facts import Machine
 from qhub.local.settings import SshSettings
-from qhub.stages.base import Address, Stage
-from qhub.stages.infrastructure import FACTS, GONE, LocalInfrastructure
-from qhub.stages.jupyterhub import LocalJupyterHub
+from qhub.releases import kubessh as release
+from qhub.stages.base import CHARTS, Address, InCluster, Stage
+from qhub.stages.infrastructure import (
+    FACTS,
+    GONE,
+    ExistingInfrastructure,
+    LocalInfrastructure,
+)
+from qhub.stages.jupyterhub import KubernetesJupyterHub, LocalJupyterHub
+from qhub.stages.kubernetes_ingress import KubernetesIngress
+from qhub.stages.kubernetes_initialize import KubernetesInitialize
 
 
 def ssh_settings(config: Config) -> SshSettings:
@@ -105,3 +116,68 @@ class LocalKubeSsh(Stage[SshSettings, LocalOutputs]):
 
     def addresses(self, outputs: LocalOutputs) -> list[Address]:
         return [Address("SSH", f"ssh -p {outputs.port} NAME@{outputs.host}")]
+
+
+class KubernetesInputs(BaseModel):
+    """Who may log in, where, and the chart's values."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    host: str = Field(description="Name under which people reach it.")
+    port: int = Field(description="Port under which people reach it.")
+    people: dict[str, Any] = Field(description="`users` with their public keys, and `groups`.")
+    values: dict[str, Any] = Field(description="Values of the chart.")
+
+
+class KubernetesOutputs(SshOutputs, InCluster):
+    """Outputs of the kubernetes module."""
+
+
+class KubernetesKubeSsh(Stage[KubernetesInputs, KubernetesOutputs]):
+    """SSH as a Helm release, reached through Traefik."""
+
+    name = "08-kubessh"
+    variant = "kubernetes"
+    providers = ("existing",)
+    Inputs = KubernetesInputs
+    Outputs = KubernetesOutputs
+    depends_on = (
+        ExistingInfrastructure,
+        KubernetesInitialize,
+        KubernetesIngress,
+        KubernetesJupyterHub,
+    )
+    sources: ClassVar[Mapping[str, Path]] = {
+        "chart": CHARTS / "kubessh",
+        "chart/code": Path(qhub.hub.__file__).parent,
+    }
+
+    def applies_to(self, config: Config) -> bool:
+        return config.kubessh.enabled
+
+    def inputs(self, config: Config) -> KubernetesInputs:
+        return KubernetesInputs(
+            host=config.domain or "",
+            port=port(config),
+            people=ssh_settings(config).model_dump(mode="json", include={"users", "groups"}),
+            values=release.values(config),
+        )
+
+    def example(self, config: Config) -> KubernetesOutputs:
+        return KubernetesOutputs(
+            namespace=config.namespace, host=config.domain or "", port=port(config), host_key=""
+        )
+
+    def check(self, outputs: KubernetesOutputs) -> None:
+        from qhub.kubernetes.rollout import wait_ready
+
+        wait_ready(self.name, outputs.context, outputs.namespace, deployments=["kubessh"])
+
+    def addresses(self, outputs: KubernetesOutputs) -> list[Address]:
+        return [Address("SSH", f"ssh -p {outputs.port} NAME@{outputs.host}")]
+
+
+def port(config: Config) -> int:
+    """The port under which people reach a cluster's SSH."""
+    by_nodes = config.ingress.service == "NodePort"
+    return (by_nodes and config.ingress.node_ports.ssh) or config.kubessh.port

@@ -48,6 +48,9 @@ def servers(settings: dict[str, Any]) -> Servers:
 async def main() -> None:
     """Serve until told to end."""
     settings = json.loads(Path(os.environ["QHUB_SETTINGS"]).read_text(encoding="utf-8"))
+    if "token_file" in settings["hub"]:
+        token = Path(settings["hub"]["token_file"]).read_text(encoding="ascii")
+        settings["hub"]["token"] = token.strip()
     ensure_host_key(Path(settings["host_key"]))
     serving = asyncio.create_task(Service(settings, servers(settings)).serve())
     for number in (signal.SIGTERM, signal.SIGINT):

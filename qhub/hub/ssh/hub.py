@@ -16,7 +16,6 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 
 from ..ssh_service import may_log_in
 
-START_SECONDS = 200.0
 PATIENCE_SECONDS = 20.0
 """How long the hub may be away: a deploy restarts it."""
 
@@ -37,10 +36,14 @@ class Hub:
         api: its address.
         token: the service's.
         alive: tells from a server's state whether it really runs.
+        start_seconds: how long a server may take to be ready.
     """
 
-    def __init__(self, api: str, token: str, alive: Callable[[State], bool]) -> None:
+    def __init__(
+        self, api: str, token: str, alive: Callable[[State], bool], start_seconds: float = 200
+    ) -> None:
         self._api, self._token, self._alive = api, token, alive
+        self._start_seconds = start_seconds
         self._http = AsyncHTTPClient(force_instance=True, max_clients=100)
 
     async def _ask(
@@ -76,7 +79,7 @@ class Hub:
             Refused: there is none.
         """
         asked = ""
-        deadline = asyncio.get_running_loop().time() + START_SECONDS
+        deadline = asyncio.get_running_loop().time() + self._start_seconds
         while asyncio.get_running_loop().time() < deadline:
             server = await self._server(name)
             if server is None:
@@ -87,7 +90,7 @@ class Hub:
             elif server["ready"] and self._alive(server.get("state") or {}):
                 return server["state"]
             await asyncio.sleep(POLL_SECONDS)
-        raise Refused(f"Your server was not ready within {START_SECONDS:.0f} seconds.")
+        raise Refused(f"Your server was not ready within {self._start_seconds:.0f} seconds.")
 
     async def _server(self, name: str) -> dict[str, Any] | None:
         status, user = await self._ask("GET", f"/users/{quote(name, safe='')}")

@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,10 @@ import asyncssh
 
 from ..throttle import Throttle
 from . import forward
-from .backend import Servers, User
+from .backend import Origin, Servers, User
 from .hub import Hub, Refused, Say
 from .people import People
+from .proxied import listening
 from .session import Session
 
 log = logging.getLogger("ssh")
@@ -53,30 +56,40 @@ class Service:
     def __init__(self, settings: dict[str, Any], servers: Servers) -> None:
         self.settings = settings
         self._servers = servers
+        key = asyncssh.read_private_key(settings["host_key"])
+        self._options = {**_OPTIONS, "server_host_keys": [key]}
         self.people = People(Path(settings["people"]))
         hub = settings["hub"]
-        self.hub = Hub(hub["api"], hub["token"], servers.alive)
+        patience = hub.get("start_seconds", 200)
+        self.hub = Hub(hub["api"], hub["token"], servers.alive, patience)
         self.token_page: str = hub["token_page"]
         self._throttle = Throttle(FREE)
         self.logins: set[Login] = set()
 
     async def serve(self) -> None:
         """Take connections until the end."""
-        settings = self.settings
-        acceptor = await asyncssh.create_server(
-            lambda: Login(self),
-            settings["address"],
-            settings["port"],
-            server_host_keys=[settings["host_key"]],
-            **_OPTIONS,
-        )
-        log.info("listening on %s port %s", settings["address"], settings["port"])
+        port, proxied = self.settings["port"], self.settings.get("proxied", False)
+        if proxied:
+            acceptor = listening(port, self._take)
+        else:
+            address = self.settings["address"]
+            acceptor = await asyncssh.create_server(
+                lambda: Login(self), address, port, **self._options
+            )
+        log.info("listening on port %s", port)
         async with acceptor:
             try:
                 await self._watch()
             finally:
                 for login in [*self.logins]:
                     login.cut_off()
+
+    async def _take(self, connection: socket.socket, origin: Origin) -> None:
+        # Who doesn't log in is an error to it, and is told of by `Login`.
+        with contextlib.suppress(asyncssh.Error, OSError):
+            await asyncssh.run_server(
+                connection, server_factory=lambda: Login(self, origin), **self._options
+            )
 
     async def _watch(self) -> None:
         """Keep people's servers awake while they are connected; where one ended, so do they."""
@@ -127,10 +140,15 @@ def _end(reason: str) -> asyncssh.DisconnectError:
 
 
 class Login(asyncssh.SSHServer):
-    """One connection: proves who it is, then has sessions and forwards."""
+    """One connection: proves who it is, then has sessions and forwards.
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    Args:
+        service: what it shares with the others.
+        origin: where it comes from, where that isn't what it was accepted from.
+    """
+
+    def __init__(self, service: Service, origin: Origin | None = None) -> None:
+        self._service, self._origin = service, origin
         self._user: User | None = None
         self._starting = asyncio.Lock()
         self.name = ""
@@ -142,7 +160,9 @@ class Login(asyncssh.SSHServer):
 
     def connection_made(self, conn: Any) -> None:
         self._connection = conn
-        self._address: str = (conn.get_extra_info("peername") or ["gone"])[0]
+        if self._origin is None:
+            self._origin = (conn.get_extra_info("peername") or ("gone", 0))[:2]
+        self._address: str = self._origin[0]
         self._service.logins.add(self)
         strangers = sum(not login.name for login in self._service.logins)
         if strangers > MOST_STRANGERS:
@@ -191,6 +211,8 @@ class Login(asyncssh.SSHServer):
                 if self._user is not None:
                     self._user.close()
                 self._user = await self._service.user(self.name, say)
+                if self not in self._service.logins:  # it has left meanwhile
+                    self._user.close()
             return self._user
 
     def look_after(self) -> None:
@@ -206,7 +228,7 @@ class Login(asyncssh.SSHServer):
 
     def session_requested(self) -> Session:
         info = self._connection.get_extra_info
-        (here, port), (there, origin) = info("sockname")[:2], info("peername")[:2]
+        (here, port), (there, origin) = info("sockname")[:2], self._origin
         extra = {
             "SSH_CLIENT": f"{there} {origin} {port}",
             "SSH_CONNECTION": f"{there} {origin} {here} {port}",
