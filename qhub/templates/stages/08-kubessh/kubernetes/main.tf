@@ -50,7 +50,7 @@ resource "helm_release" "kubessh" {
       podAnnotations = {
         "qhub/fingerprint" = nonsensitive(sha256("${tls_private_key.host.public_key_openssh} ${local.token}"))
       }
-      revision = sha256(join("", [for path in fileset(local.chart, "**") : "${path} ${filesha256("${local.chart}/${path}")}"]))
+      revision = sha256(join("", [for name in fileset(local.chart, "**") : "${name} ${filesha256("${local.chart}/${name}")}"]))
     }),
   ]
 }
