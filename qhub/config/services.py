@@ -161,8 +161,8 @@ class Storage(Section):
     )
     shared_storage_class: Title | None = Field(
         None,
-        description="StorageClass of the shared file system. Default: an NFS server in the "
-        "cluster, or the cloud's own file system.",
+        description="StorageClass of the shared file system. Default: the cloud's own file "
+        "system; `provider: existing` needs one that several nodes can mount.",
     )
     shared_access_mode: Literal["ReadWriteMany", "ReadWriteOnce"] = Field(
         "ReadWriteMany",
@@ -186,15 +186,36 @@ def _amount(text: str) -> str:
 Amount = Annotated[str, Text(_amount, r"^\d+(\.\d+)?(m|[kKMGTPE]i?)?$", ("64", "256Gi"))]
 
 
-class ContainerLimits(Section):
-    """What containers get that say nothing, and what they may get at most: `cpu`, `memory`."""
+class ContainerResources(Section):
+    """Amounts of what a container uses."""
 
-    default: dict[Title, Amount] = Field({}, description="Limits of containers that name none.")
-    default_request: dict[Title, Amount] = Field(
-        {}, description="What is kept free for containers that name nothing."
+    cpu: Amount | None = Field(None, description="Cores, `500m` is half of one.")
+    memory: Amount | None = Field(None, description="Memory, `2Gi` say.")
+
+
+class ContainerLimits(Section):
+    """What containers get that say nothing, and what they may get at most."""
+
+    default: ContainerResources = Field(
+        default_factory=defaults(ContainerResources),
+        description="Limits of containers that name none.",
     )
-    max: dict[Title, Amount] = Field({}, description="What a container can have at most.")
-    min: dict[Title, Amount] = Field({}, description="What a container has at least.")
+    default_request: ContainerResources = Field(
+        default_factory=defaults(ContainerResources),
+        description="What is kept free for containers that name nothing.",
+    )
+    max: ContainerResources = Field(
+        default_factory=defaults(ContainerResources), description="What a container has at most."
+    )
+    min: ContainerResources = Field(
+        default_factory=defaults(ContainerResources), description="What a container has at least."
+    )
+
+    @property
+    def named(self) -> dict[str, dict[str, str]]:
+        """Those that the file names, as a LimitRange takes them."""
+        amounts = self.model_dump(exclude_none=True).items()
+        return {kind: found for kind, found in amounts if found}
 
 
 class ClusterLimits(Section):

@@ -74,7 +74,7 @@ class KubernetesInitialize(Stage[InitializeInputs, InitializeOutputs]):
             namespace=config.namespace,
             pod_security=cluster.pod_security,
             quota=cluster.quota,
-            container_limits=cluster.container_limits.model_dump(exclude_defaults=True),
+            container_limits=cluster.container_limits.named,
             shared=SharedVolume(
                 size=str(storage.shared_filesystem),
                 storage_class=storage.shared_storage_class,

@@ -40,7 +40,7 @@ def test_defaults_of_a_cloud() -> None:
 
 def test_defaults_of_an_existing_cluster() -> None:
     found = config("provider: existing\ndomain: hub.example.org\n")
-    assert (found.certificate.type, found.terraform_state.type) == ("self-signed", "local")
+    assert (found.certificate.type, found.terraform_state.type) == ("self-signed", "remote")
     assert found.existing.node_selectors["user"].value == "linux"
 
 

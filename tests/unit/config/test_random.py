@@ -155,7 +155,7 @@ def test_a_misspelt_key_suggests_the_right_one(path: tuple[Any, ...]) -> None:
 def _is_setting(path: tuple[Any, ...]) -> bool:
     """Whether the last key is one of ours, not a name that the user chose."""
     chosen = {("security", "users"), ("security", "groups"), ("profiles", "dask_worker"),
-              ("environments",)}  # fmt: skip
+              ("environments",), ("cluster", "quota")}  # fmt: skip
     return path[:-1] not in chosen and path[-2:-1] not in {
         ("environment",),
         ("node_selector",),
