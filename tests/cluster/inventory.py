@@ -46,6 +46,13 @@ def definitions(cluster: Cluster) -> set[str]:
     return {name for name, _ in objects(cluster) if name.startswith("CustomResourceDefinition ")}
 
 
+def deployments(cluster: Cluster) -> set[str]:
+    """Namespaces of the deployments that stand, also those of others."""
+    mine = "app.kubernetes.io/part-of=qhub"
+    found = cluster.ask(cluster.core.list_namespace, label_selector=mine).items
+    return {namespace.metadata.name for namespace in found}
+
+
 def left(cluster: Cluster, mark: str, seconds: float = 90) -> set[str]:
     """Objects that still name `mark`, once all had time to go.
 
