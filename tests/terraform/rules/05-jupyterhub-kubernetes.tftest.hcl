@@ -1,9 +1,10 @@
 mock_provider "helm" {}
 mock_provider "kubernetes" {}
-mock_provider "random" {
-  mock_resource "random_password" {
-    defaults = { result = "a-token-of-a-service" }
-  }
+mock_provider "random" {}
+
+override_resource {
+  target = random_password.service
+  values = { result = "a-token-of-a-service" }
 }
 
 variables {
@@ -52,7 +53,12 @@ run "keeps_secrets_out_of_the_release" {
       for secret in ["the-hash-of-alice", "the-secret-of-the-app", "a-token-of-a-service"] :
       !strcontains(join(" ", helm_release.jupyterhub.values), secret)
     ])
-    error_message = "values of a release can be read by whoever may look at it: no secret is among them"
+    error_message = "what the hub reads from its Secret is not in the values beside it"
+  }
+
+  assert {
+    condition     = issensitive(helm_release.jupyterhub.values[1]) && issensitive(random_bytes.cookie.hex)
+    error_message = "the two secrets that the chart itself wants are shown in no plan"
   }
 
   assert {

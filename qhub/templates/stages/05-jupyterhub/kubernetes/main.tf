@@ -34,8 +34,8 @@ resource "random_password" "service" {
 }
 
 # Known from the start: what the chart makes up by itself changes once more, with a restart.
-resource "random_id" "cookie" {
-  byte_length = 32
+resource "random_bytes" "cookie" {
+  length = 32
 }
 
 resource "random_password" "proxy" {
@@ -179,7 +179,7 @@ resource "helm_release" "jupyterhub" {
     jsonencode(var.values),
     jsonencode({
       hub = {
-        cookieSecret = random_id.cookie.hex
+        cookieSecret = random_bytes.cookie.hex
         annotations  = { "qhub/fingerprint" = local.fingerprint }
         nodeSelector = local.infrastructure.node_selectors["general"]
         extraVolumes = [
