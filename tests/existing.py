@@ -27,15 +27,19 @@ CHOICES = {
     "certificate-disabled": "certificate: {type: disabled}",
     "lets-encrypt": LETS_ENCRYPT + "}",
     "lets-encrypt-tls": LETS_ENCRYPT + ", acme_challenge_type: tls}",
-    "lets-encrypt-dns": LETS_ENCRYPT
-    + ", acme_challenge_type: dns}\ndns: {provider: cloudflare, auto_provision: true}",
-    "lets-encrypt-route53": LETS_ENCRYPT
-    + ", acme_challenge_type: dns}\ndns: {provider: route53, auto_provision: true}",
+    "lets-encrypt-dns": LETS_ENCRYPT + ", acme_challenge_type: dns}\n"
+    "dns: {provider: cloudflare, credentials: {api_token: {env: HOME}}}",
+    "lets-encrypt-route53": LETS_ENCRYPT + ", acme_challenge_type: dns}\ndns: {provider: route53}",
     "node-ports": """\
 ingress:
   service: NodePort
   node_ports: {http: 30080, https: 30443, ssh: 30022}
 kubessh: {enabled: true, port: 2222}
+""",
+    "load-balancer": """\
+ingress:
+  annotations: {example.org/kind: internal}
+  source_ranges: [192.0.2.0/24]
 """,
     "nodes": """\
 existing:

@@ -92,6 +92,88 @@ run "makes_nothing_where_others_sign" {
   }
 }
 
+run "tells_traefik_the_certificate" {
+  assert {
+    condition = (
+      kubernetes_ingress_v1.certificate[0].spec[0].tls[0].secret_name == "qhub-certificate"
+      && one(kubernetes_ingress_v1.certificate[0].spec[0].tls[0].hosts) == "hub.example.org"
+    )
+    error_message = "an Ingress binds the certificate to the name, so that Traefik follows its Secret"
+  }
+
+  assert {
+    condition     = kubernetes_ingress_v1.certificate[0].metadata[0].annotations["kubernetes.io/ingress.class"] == "demo-dev"
+    error_message = "the Ingress is the deployment's own"
+  }
+}
+
+run "takes_a_certificate_that_is_given" {
+  variables {
+    certificate = { type = "existing" }
+    secrets     = { environment = {}, certificate = { "tls.crt" = "a certificate", "tls.key" = "its key" } }
+  }
+
+  assert {
+    condition = (
+      output.tls_secret == "qhub-certificate"
+      && kubernetes_secret_v1.certificate[0].data["tls.crt"] == "a certificate"
+      && length(tls_private_key.certificate) == 0
+    )
+    error_message = "files of the config become the Secret, and nothing is signed beside them"
+  }
+}
+
+run "keeps_what_it_asked_an_issuer_for" {
+  variables {
+    certificate = { type = "lets-encrypt" }
+  }
+
+  assert {
+    condition     = jsondecode(helm_release.traefik.values[1]).persistence == { enabled = true, existingClaim = "traefik-certificates" }
+    error_message = "certificates lie on a claim that is not the release's"
+  }
+
+  assert {
+    condition     = output.tls_secret == "" && length(kubernetes_ingress_v1.certificate) == 0
+    error_message = "Traefik keeps such a certificate itself"
+  }
+}
+
+run "keeps_nothing_where_it_asks_nobody" {
+  assert {
+    condition = (
+      length(kubernetes_persistent_volume_claim_v1.certificates) == 0
+      && jsondecode(helm_release.traefik.values[1]).persistence.enabled == false
+    )
+    error_message = "no volume is paid for that nobody needs"
+  }
+}
+
+run "keeps_credentials_of_the_zone_out_of_the_release" {
+  variables {
+    certificate = { type = "lets-encrypt" }
+    secrets     = { environment = { CF_DNS_API_TOKEN = "sesame" }, certificate = {} }
+  }
+
+  assert {
+    condition     = !strcontains(join(" ", helm_release.traefik.values), "sesame")
+    error_message = "values of a release can be read by whoever may look at it"
+  }
+
+  assert {
+    condition = (
+      kubernetes_secret_v1.environment[0].data["CF_DNS_API_TOKEN"] == "sesame"
+      && jsondecode(helm_release.traefik.values[1]).envFrom == [{ secretRef = { name = "traefik-environment" } }]
+    )
+    error_message = "they reach Traefik as a Secret"
+  }
+
+  assert {
+    condition     = can(jsondecode(helm_release.traefik.values[1]).deployment.podAnnotations["qhub/fingerprint"])
+    error_message = "other credentials start Traefik anew"
+  }
+}
+
 run "leaves_no_custom_resources" {
   assert {
     condition     = helm_release.traefik.skip_crds

@@ -18,11 +18,9 @@ variables {
     priority_classes = { services = "demo-dev-services", users = "demo-dev-users", placeholders = "demo-dev-placeholders" }
   }
   kubernetes_ingress = {
-    url           = "https://hub.example.org"
-    namespace     = "dev"
-    ingress_class = "demo-dev"
-    annotations   = { "traefik.ingress.kubernetes.io/router.entrypoints" = "websecure" }
-    tls_secret    = "qhub-certificate"
+    url         = "https://hub.example.org"
+    namespace   = "dev"
+    annotations = { "kubernetes.io/ingress.class" = "demo-dev" }
   }
   secrets = {
     passwords      = { alice = "the-hash-of-alice" }
@@ -42,8 +40,11 @@ run "serves_where_the_ingress_says" {
   }
 
   assert {
-    condition     = jsondecode(helm_release.jupyterhub.values[1]).ingress.tls == [{ hosts = ["hub.example.org"], secretName = "qhub-certificate" }]
-    error_message = "the hub's Ingress uses the certificate that the ingress stage made"
+    condition = (
+      jsondecode(helm_release.jupyterhub.values[1]).ingress.hosts == ["hub.example.org"]
+      && jsondecode(helm_release.jupyterhub.values[1]).ingress.annotations == { "kubernetes.io/ingress.class" = "demo-dev" }
+    )
+    error_message = "the hub's Ingress is marked as one of the deployment"
   }
 }
 
@@ -116,23 +117,6 @@ run "lets_overrides_have_the_last_word" {
       && jsondecode(helm_release.jupyterhub.values[2]) == { hub = { allowNamedServers = true } }
     )
     error_message = "overrides go over all other values"
-  }
-}
-
-run "goes_without_certificate" {
-  variables {
-    kubernetes_ingress = {
-      url           = "http://hub.example.org"
-      namespace     = "dev"
-      ingress_class = "demo-dev"
-      annotations   = {}
-      tls_secret    = ""
-    }
-  }
-
-  assert {
-    condition     = length(jsondecode(helm_release.jupyterhub.values[1]).ingress.tls) == 0
-    error_message = "where there is no certificate the Ingress names none"
   }
 }
 
