@@ -18,7 +18,7 @@ from qhub.local.installer import Build, is_complete
 _FORMAT = "2"
 _TITLES = {"hub": "JupyterHub", "user": "JupyterLab"}
 _SMOKE = {
-    "hub": "import argon2, bcrypt, cryptography, dask_gateway_server, jupyterhub, sqlalchemy,"
+    "hub": "import bcrypt, cryptography, dask_gateway_server, jupyterhub, sqlalchemy,"
     " supervisor, tornado",
     "user": "import bokeh, dask_gateway, ipykernel, jupyter_server, jupyterhub, jupyterlab,"
     " tornado, zmq",
