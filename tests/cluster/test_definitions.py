@@ -18,12 +18,9 @@ PLACES = ("default", "kube-public")
 SAID: list[str] = []
 
 
-def held_by(
-    cluster: Cluster, name: str, *kinds: Kind, said: list[str] | None = None
-) -> Definitions:
+def held_by(cluster: Cluster, name: str, *kinds: Kind) -> Definitions:
     """What a deployment of that name holds; each name has a namespace of its own."""
-    place = PLACES[name == "other"]
-    return Definitions(cluster, f"test-{name}", place, kinds, (said or []).append)
+    return Definitions(cluster, f"test-{name}", PLACES[name == "other"], kinds, SAID.append)
 
 
 @pytest.fixture(autouse=True)
