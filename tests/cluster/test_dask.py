@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from tests.cluster.deployment import ClusterDeployment
 
 from qhub.kubernetes.cluster import Cluster
-from tests.cluster.deployment import ClusterDeployment
 from tests.local.browser import Kernel, Person
 from tests.local.deployment import wait_until
 
@@ -194,14 +194,16 @@ print(found, client.submit(lambda: 6).result(timeout=60) if cluster.scale(1) is 
     assert set(before) <= set(pods(cluster, dask.namespace))
 
 
-def test_an_idle_cluster_ends(dask: ClusterDeployment, cluster: Cluster, notebook: Kernel) -> None:
-    idle = {"idle_culler": {"server_shutdown_no_activity_timeout": 1}}
-    dask.config["jupyterlab"] = idle
+def test_an_idle_cluster_ends(dask: ClusterDeployment, cluster: Cluster) -> None:
+    dask.config["jupyterlab"] = {"idle_culler": {"server_shutdown_no_activity_timeout": 1}}
     try:
         dask.deploy()
-        new_cluster(notebook)
-        assert pods(cluster, dask.namespace)
-        wait_until(lambda: not pods(cluster, dask.namespace), seconds=180)
+        for ada in arrived(dask, "ada"):  # after the deploy: her server ends as soon as that
+            with ada.kernel() as kernel:
+                ran(kernel, "from dask_gateway import Gateway; gateway = Gateway()")
+                new_cluster(kernel, "shutdown_on_close=False")
+            assert pods(cluster, dask.namespace)
+            wait_until(lambda: not pods(cluster, dask.namespace), seconds=180)
     finally:
         del dask.config["jupyterlab"]
         dask.deploy()
