@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.cluster.deployment import ClusterDeployment
 
 from qhub.kubernetes.cluster import Cluster
+from tests.cluster.deployment import ClusterDeployment
 from tests.local.browser import Kernel, Person
 from tests.local.deployment import wait_until
 
