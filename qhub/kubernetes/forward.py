@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+from typing import Any
 
 from qhub.kubernetes.cluster import ANSWER_SECONDS, Access, Cluster, told
 from qhub.kubernetes.pods import pods
@@ -10,6 +11,18 @@ from qhub.kubernetes.pods import pods
 
 def connection(access: Access, namespace: str, name: str, port: int) -> http.client.HTTPConnection:
     """A connection to a port of a pod that is known by that name, for one request.
+
+    Raises:
+        ConnectionError: No such pod runs.
+        ClusterError: The cluster can't be reached, or refuses.
+    """
+    made = http.client.HTTPConnection(name, port, timeout=ANSWER_SECONDS)
+    made.sock = opened(access, namespace, name, port)
+    return made
+
+
+def opened(access: Access, namespace: str, name: str, port: int) -> Any:
+    """A socket that leads to a port of a pod that is known by that name.
 
     Raises:
         ConnectionError: No such pod runs.
@@ -30,6 +43,4 @@ def connection(access: Access, namespace: str, name: str, port: int) -> http.cli
             namespace,
             ports=str(port),
         )
-    made = http.client.HTTPConnection(name, port, timeout=ANSWER_SECONDS)
-    made.sock = forward.socket(port)
-    return made
+    return forward.socket(port)

@@ -18,6 +18,9 @@ IMAGE = "docker.io/library/traefik:v3.7.11"
 SSH_SERVICE = "kubessh"
 """The Service of 08-kubessh, which may come later or never."""
 
+SSH_ENTRY = 8022
+"""The port of Traefik's own pods for it."""
+
 PING = "/ping"
 """What Traefik answers itself at the deployment's address, whatever else is deployed."""
 
@@ -103,7 +106,7 @@ def _ports(config: Config) -> dict[str, Any]:
     ports = {"web": web, "websecure": websecure | {"expose": {"default": secure}}}
     if config.kubessh.enabled:
         ports["ssh"] = {
-            "port": 8022,
+            "port": SSH_ENTRY,
             "exposedPort": config.kubessh.port,
             "nodePort": nodes.ssh,
             "protocol": "TCP",

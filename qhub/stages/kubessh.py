@@ -17,6 +17,7 @@ from qhub.errors import PreflightError, StageError
 from qhub.local.facts import Machine
 from qhub.local.settings import SshSettings
 from qhub.releases import kubessh as release
+from qhub.releases.traefik import SSH_ENTRY
 from qhub.stages.base import CHARTS, Address, InCluster, Stage
 from qhub.stages.infrastructure import (
     FACTS,
@@ -25,8 +26,9 @@ from qhub.stages.infrastructure import (
     LocalInfrastructure,
 )
 from qhub.stages.jupyterhub import KubernetesJupyterHub, LocalJupyterHub
-from qhub.stages.kubernetes_ingress import KubernetesIngress
+from qhub.stages.kubernetes_ingress import SERVICE, KubernetesIngress
 from qhub.stages.kubernetes_initialize import KubernetesInitialize
+from qhub.stages.release import ReleaseStage
 
 
 def ssh_settings(config: Config) -> SshSettings:
@@ -133,11 +135,12 @@ class KubernetesOutputs(SshOutputs, InCluster):
     """Outputs of the kubernetes module."""
 
 
-class KubernetesKubeSsh(Stage[KubernetesInputs, KubernetesOutputs]):
+class KubernetesKubeSsh(ReleaseStage[KubernetesInputs, KubernetesOutputs]):
     """SSH as a Helm release, reached through Traefik."""
 
     name = "08-kubessh"
     variant = "kubernetes"
+    release_name = "kubessh"
     providers = ("existing",)
     Inputs = KubernetesInputs
     Outputs = KubernetesOutputs
@@ -148,8 +151,8 @@ class KubernetesKubeSsh(Stage[KubernetesInputs, KubernetesOutputs]):
         KubernetesJupyterHub,
     )
     sources: ClassVar[Mapping[str, Path]] = {
-        "chart": CHARTS / "kubessh",
-        "chart/code": Path(qhub.hub.__file__).parent,
+        "kubessh": CHARTS / "kubessh",
+        "kubessh/code": Path(qhub.hub.__file__).parent,
     }
 
     def applies_to(self, config: Config) -> bool:
@@ -169,9 +172,11 @@ class KubernetesKubeSsh(Stage[KubernetesInputs, KubernetesOutputs]):
         )
 
     def check(self, outputs: KubernetesOutputs) -> None:
+        from qhub.kubernetes.banner import wait_greeted
         from qhub.kubernetes.rollout import wait_ready
 
-        wait_ready(self.name, outputs.context, outputs.namespace, deployments=["kubessh"])
+        wait_ready(self.name, outputs.context, outputs.namespace, deployments=[self.release_name])
+        wait_greeted(self.name, outputs.context, outputs.namespace, SERVICE, SSH_ENTRY)
 
     def addresses(self, outputs: KubernetesOutputs) -> list[Address]:
         return [Address("SSH", f"ssh -p {outputs.port} NAME@{outputs.host}")]

@@ -12,12 +12,15 @@ import struct
 import subprocess
 import tempfile
 import termios
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+
+import websocket
 
 from qhub.local import kubessh, owned, system
 from tests.local.deployment import Deployment, free_port, hashed, wait_until
@@ -49,12 +52,23 @@ def hub_settings() -> dict[str, Any]:
     }
 
 
+class Place(Protocol):
+    """Where SSH is reached."""
+
+    address: str
+    port: int
+
+    @property
+    def host_key(self) -> str: ...
+
+
 @dataclass
 class SshDeployment(Deployment):
     """A deployment with SSH; `keys` are the public keys that the next apply takes, by person."""
 
     settings: dict[str, Any] = field(default_factory=hub_settings)
     keys: dict[str, list[str]] = field(default_factory=dict)
+    address: str = "127.0.0.1"
     port: int = field(default_factory=free_port)
     tokens: dict[str, str] = field(default_factory=dict)
 
@@ -101,7 +115,7 @@ class SshDeployment(Deployment):
 class Client:
     """Runs ssh, scp and sftp for one person; no answer is asked of a terminal."""
 
-    deployment: SshDeployment
+    deployment: Place
     name: str
     token: str | None = None
     key: Path | None = None
@@ -111,7 +125,7 @@ class Client:
         self._temporary = tempfile.TemporaryDirectory(prefix="qssh-")  # goes with the client
         self.folder = Path(self._temporary.name)
         self.known_hosts = self.folder / "known_hosts"
-        address = f"[127.0.0.1]:{self.deployment.port}"
+        address = f"[{self.deployment.address}]:{self.deployment.port}"
         self.known_hosts.write_text(f"{address} {self.deployment.host_key}\n")
         self.ask = self.folder / "ask"
         self.ask.write_text(f"#!/bin/sh\necho '{self.token or ''}'\n")
@@ -137,7 +151,7 @@ class Client:
 
     @property
     def host(self) -> str:
-        return f"{self.name}@127.0.0.1"
+        return f"{self.name}@{self.deployment.address}"
 
     def run(self, *words: str, stdin: bytes = b"", seconds: float = 120) -> Any:
         """`ssh HOST WORDS`: exit code, and what it said."""
@@ -243,3 +257,88 @@ class Screen:
         self._process.kill()
         self._process.wait()
         os.close(self._ours)
+
+
+def echoed(connection: socket.socket, data: bytes) -> bytes:
+    """What comes back, until the other end says that it is all."""
+    sender = threading.Thread(target=_send, args=(connection, data))
+    sender.start()
+    found = bytearray()
+    while part := connection.recv(65536):
+        found += part
+    sender.join()
+    connection.close()
+    return bytes(found)
+
+
+def _send(connection: socket.socket, data: bytes) -> None:
+    connection.sendall(data)
+    connection.shutdown(socket.SHUT_WR)
+
+
+def proxied(proxy: int, host: bytes, port: int) -> socket.socket:
+    """A connection to a host, as SOCKS 5 writes it, and a port through a proxy."""
+    connection = answers(proxy)
+    connection.sendall(b"\x05\x01\x00")
+    assert connection.recv(2) == b"\x05\x00"
+    connection.sendall(b"\x05\x01\x00" + host + struct.pack(">H", port))
+    assert connection.recv(10)[:2] == b"\x05\x00"
+    return connection
+
+
+BOOTSTRAP = r"""
+set -e
+echo "ready to start"
+cat > ~/.bootstrap.py <<'END'
+import asyncio, sys
+from tornado import web, websocket, httpserver, netutil
+class Echo(websocket.WebSocketHandler):
+    def check_origin(self, origin): return True
+    def on_message(self, message):
+        self.write_message(message, binary=isinstance(message, bytes))
+async def main():
+    sockets = netutil.bind_sockets(0, "127.0.0.1")
+    server = web.Application([("/echo", Echo)])
+    httpserver.HTTPServer(server).add_sockets(sockets)
+    print("listeningOn==%d==" % sockets[0].getsockname()[1], flush=True)
+    await asyncio.sleep(600)
+asyncio.run(main())
+END
+nohup python ~/.bootstrap.py > ~/.bootstrap.log 2>&1 < /dev/null &
+pid=$!
+until grep -q listeningOn ~/.bootstrap.log; do sleep 0.1; done
+cat ~/.bootstrap.log
+echo "pid==$pid=="
+echo "arch==$(uname -m)=="
+while sleep 1; do :; done
+"""
+
+
+def bootstrap(client: Client) -> int:
+    """Do as VSCode: a script over stdin starts a server, which is spoken to by WebSockets.
+
+    Returns:
+        The number of its process, which stays.
+    """
+    proxy = free_port()
+    with client.background("-T", "-D", str(proxy), words=("sh",)) as shell:
+        shell.stdin.write(BOOTSTRAP.encode())
+        shell.stdin.flush()
+        said = ""
+        while "arch==" not in said:
+            line = shell.stdout.readline().decode()
+            assert line, shell.stderr.read()
+            said += line
+        port = int(re.search(r"listeningOn==(\d+)==", said)[1])
+        pid = int(re.search(r"pid==(\d+)==", said)[1])
+        data = os.urandom(4_000_000)
+        for _ in range(2):
+            connection = websocket.create_connection(
+                f"ws://localhost:{port}/echo", socket=proxied(proxy, b"\x03\x09localhost", port)
+            )
+            connection.send_binary(data)
+            assert connection.recv() == data
+            connection.send("text")
+            assert connection.recv() == "text"
+            connection.close()
+    return pid

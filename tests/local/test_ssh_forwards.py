@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import socket
-import struct
 import subprocess
 import threading
 import time
@@ -17,10 +16,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import websocket
 
 from tests.local.deployment import free_port, wait_until
-from tests.local.ssh import ADA, Client, SshDeployment, answers
+from tests.local.ssh import ADA, Client, SshDeployment, answers, bootstrap, echoed, proxied
 
 SIZE = 50_000_000
 
@@ -166,28 +164,11 @@ def echo() -> Iterator[Echo]:
         yield Echo(listener)
 
 
-def _echoed(connection: socket.socket, data: bytes) -> bytes:
-    """What comes back, until the other end says that it is all."""
-    sender = threading.Thread(target=_send, args=(connection, data))
-    sender.start()
-    found = bytearray()
-    while part := connection.recv(65536):
-        found += part
-    sender.join()
-    connection.close()
-    return bytes(found)
-
-
-def _send(connection: socket.socket, data: bytes) -> None:
-    connection.sendall(data)
-    connection.shutdown(socket.SHUT_WR)
-
-
 def test_a_port_from_there(ssh: SshDeployment, ada: Client, echo: Echo) -> None:
     port, data = free_port(), os.urandom(20_000_000)
     target = echo.listener.getsockname()[1]
     with ada.forward("-L", f"{port}:127.0.0.1:{target}"):
-        assert _echoed(answers(port), data) == data
+        assert echoed(answers(port), data) == data
         connection = answers(port)
         connection.sendall(b"x")
         assert connection.recv(1) == b"x"
@@ -220,18 +201,8 @@ def test_any_port_through_a_proxy(ada: Client, echo: Echo) -> None:
     port = free_port()
     with ada.forward("-D", str(port)):
         for host in (b"\x01" + socket.inet_aton("127.0.0.1"), b"\x03\x09localhost"):
-            connection = _proxied(port, host, echo.listener.getsockname()[1])
-            assert _echoed(connection, b"through") == b"through"
-
-
-def _proxied(proxy: int, host: bytes, port: int) -> socket.socket:
-    """A connection to a host, as SOCKS 5 writes it, and a port through a proxy."""
-    connection = answers(proxy)
-    connection.sendall(b"\x05\x01\x00")
-    assert connection.recv(2) == b"\x05\x00"
-    connection.sendall(b"\x05\x01\x00" + host + struct.pack(">H", port))
-    assert connection.recv(10)[:2] == b"\x05\x00"
-    return connection
+            connection = proxied(port, host, echo.listener.getsockname()[1])
+            assert echoed(connection, b"through") == b"through"
 
 
 def test_a_socket_from_there(ssh: SshDeployment, ada: Client, home: Path, tmp_path: Path) -> None:
@@ -274,7 +245,7 @@ def test_a_port_from_here(ssh: SshDeployment, ada: Client, echo: Echo, host: str
     port, target = free_port(), echo.listener.getsockname()[1]
     data = os.urandom(3_000_000)
     with ada.forward("-R", f"{host}{port}:127.0.0.1:{target}"):
-        assert _echoed(answers(port), data) == data
+        assert echoed(answers(port), data) == data
         lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
         [listener] = [
             f for f in map(str.split, lines) if f[1].endswith(f":{port:04X}") and f[3] == "0A"
@@ -299,7 +270,7 @@ def test_a_port_that_the_server_chooses(ada: Client, echo: Echo) -> None:
     with ada.forward("-R", f"0:127.0.0.1:{target}") as process:
         said = process.stderr.readline().decode()
         port = int(re.search(r"Allocated port (\d+)", said)[1])
-        assert _echoed(answers(port), b"chosen") == b"chosen"
+        assert echoed(answers(port), b"chosen") == b"chosen"
 
 
 def test_a_port_that_is_taken_is_not_given(ada: Client, echo: Echo) -> None:
@@ -317,7 +288,7 @@ def test_a_socket_from_here(ssh: SshDeployment, ada: Client, home: Path, echo: E
         assert _is_hers(ssh, there)
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(str(there))
-            assert _echoed(connection, b"back") == b"back"
+            assert echoed(connection, b"back") == b"back"
     wait_until(lambda: not there.exists(), 60)
 
 
@@ -352,57 +323,9 @@ def test_a_stopped_relay_holds_up_nobody_else(ssh: SshDeployment, ada: Client, e
         ada.says("pkill -CONT -f relay.py")
 
 
-BOOTSTRAP = r"""
-set -e
-echo "ready to start"
-cat > ~/.bootstrap.py <<'END'
-import asyncio, sys
-from tornado import web, websocket, httpserver, netutil
-class Echo(websocket.WebSocketHandler):
-    def check_origin(self, origin): return True
-    def on_message(self, message):
-        self.write_message(message, binary=isinstance(message, bytes))
-async def main():
-    sockets = netutil.bind_sockets(0, "127.0.0.1")
-    server = web.Application([("/echo", Echo)])
-    httpserver.HTTPServer(server).add_sockets(sockets)
-    print("listeningOn==%d==" % sockets[0].getsockname()[1], flush=True)
-    await asyncio.sleep(600)
-asyncio.run(main())
-END
-nohup python ~/.bootstrap.py > ~/.bootstrap.log 2>&1 < /dev/null &
-pid=$!
-until grep -q listeningOn ~/.bootstrap.log; do sleep 0.1; done
-cat ~/.bootstrap.log
-echo "pid==$pid=="
-echo "arch==$(uname -m)=="
-while sleep 1; do :; done
-"""
-
-
 def test_what_vscode_does(ada: Client) -> None:
     """A script over stdin starts a server; a WebSocket goes through the forwarded port."""
-    proxy = free_port()
-    with ada.background("-T", "-D", str(proxy), words=("sh",)) as shell:
-        shell.stdin.write(BOOTSTRAP.encode())
-        shell.stdin.flush()
-        said = ""
-        while "arch==" not in said:
-            line = shell.stdout.readline().decode()
-            assert line, shell.stderr.read()
-            said += line
-        port = int(re.search(r"listeningOn==(\d+)==", said)[1])
-        pid = int(re.search(r"pid==(\d+)==", said)[1])
-        data = os.urandom(4_000_000)
-        for _ in range(2):
-            connection = websocket.create_connection(
-                f"ws://localhost:{port}/echo", socket=_proxied(proxy, b"\x03\x09localhost", port)
-            )
-            connection.send_binary(data)
-            assert connection.recv() == data
-            connection.send("text")
-            assert connection.recv() == "text"
-            connection.close()
+    pid = bootstrap(ada)
     assert ada.run(f"kill -0 {pid}").returncode == 0, "the next connection finds it again"
     ada.says(f"kill {pid}")
 

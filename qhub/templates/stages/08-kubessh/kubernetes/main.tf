@@ -6,7 +6,7 @@ locals {
     "app.kubernetes.io/part-of"    = "qhub"
     "app.kubernetes.io/managed-by" = "terraform"
   }
-  chart = "${path.module}/chart"
+  chart = "${path.module}/kubessh"
   token = sensitive(local.jupyterhub.tokens["ssh"])
 }
 
@@ -31,6 +31,8 @@ resource "helm_release" "kubessh" {
   name      = "kubessh"
   namespace = local.namespace
   chart     = local.chart
+  # The provider doesn't look into the folder.
+  description = sha256(join("", [for name in sort(fileset(local.chart, "**")) : "${name} ${filesha256("${local.chart}/${name}")}"]))
   # Its check watches what it makes, and tells why it doesn't get ready.
   wait        = false
   max_history = 5
@@ -50,7 +52,6 @@ resource "helm_release" "kubessh" {
       podAnnotations = {
         "qhub/fingerprint" = nonsensitive(sha256("${tls_private_key.host.public_key_openssh} ${local.token}"))
       }
-      revision = sha256(join("", [for name in fileset(local.chart, "**") : "${name} ${filesha256("${local.chart}/${name}")}"]))
     }),
   ]
 }
