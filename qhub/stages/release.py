@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, TypeVar
 
 from qhub.config import Config
+from qhub.errors import ClusterError
 from qhub.stages.base import InCluster, InputsT, Release, Stage
 
 ClusterT = TypeVar("ClusterT", bound=InCluster)
@@ -46,8 +47,14 @@ class ReleaseStage(Stage[InputsT, ClusterT]):
 
         cluster = reach(outputs.context)
         found = helm.find(cluster, outputs.namespace, self.release_name)
-        if found is not None:  # else Terraform misses it and makes it again
+        if found is None:
+            return  # Terraform misses it and makes it again
+        try:
             helm.repair(cluster, found)
+        except ClusterError:
+            if found.state == "deployed":
+                raise
+            # What failed may be what the cluster refused: the next upgrade brings something else.
 
     def releases(self, outputs: ClusterT) -> list[Release]:
         from qhub.kubernetes import helm

@@ -102,6 +102,14 @@ def test_all_that_the_server_imports_comes_along(whole: Path) -> None:
     assert "spawner.py" not in code
 
 
+def test_what_a_stock_image_lacks_is_installed_first(whole: Path) -> None:
+    pod = rendered(whole, told())["Deployment"]["spec"]["template"]["spec"]
+    [first] = pod["initContainers"]
+    assert {"--only-binary=:all:", "--require-hashes", "--target=/packages"} <= {*first["command"]}
+    own = rendered(whole, told() | {"installRequirements": False})
+    assert "initContainers" not in own["Deployment"]["spec"]["template"]["spec"]
+
+
 def test_people_do_not_start_it_anew(whole: Path) -> None:
     def pods(**more: Any) -> Any:
         return rendered(whole, told() | more)["Deployment"]["spec"]["template"]
