@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _SAME = -1
+_CACHE = "__pycache__"
 
 
 def write_private(path: Path, text: str, mode: int = 0o600, uid: int = _SAME) -> bool:
@@ -55,19 +59,30 @@ def mirror(source: Path, target: Path, mode: int) -> bool:
         Whether there are any; where there are none, nothing is changed.
     """
     found = {path.relative_to(source) for path in source.rglob("*") if path.is_file()}
-    wanted = {path for path in found if "__pycache__" not in path.parts}
+    wanted = {path for path in found if _CACHE not in path.parts}
     if not wanted:
         return False
-    ensure_folder(target, mode)
-    for path in sorted(wanted):
-        for folder in reversed(path.parents[:-1]):
-            ensure_folder(target / folder, mode)
-        # Stages that share the files apply side by side: none may see them half-written.
-        _write(target / path, (source / path).read_bytes(), mode & 0o666)
-    for path in [path for path in target.rglob("*") if path.is_file()]:
-        if path.relative_to(target) not in wanted:
-            path.unlink()
+    with _alone(ensure_folder(target, mode)):
+        for path in sorted(wanted):
+            for folder in reversed(path.parents[:-1]):
+                ensure_folder(target / folder, mode)
+            # Programs may be reading it: none is to see it half-written.
+            _write(target / path, (source / path).read_bytes(), mode & 0o666)
+        for path in [path.relative_to(target) for path in target.rglob("*") if path.is_file()]:
+            if path not in wanted and _CACHE not in path.parts:
+                (target / path).unlink()
     return True
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Nobody else who asks for it is at work in the folder: stages are applied side by side."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def secret(path: Path, size: int = 32) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import argon2
@@ -184,3 +186,31 @@ def test_what_is_mirrored_already_is_not_written_again(tmp_path: Path) -> None:
     with copy.open() as still_read:
         mirror(source, target, 0o700)
         assert (still_read.read(), copy.read_text()) == ("one", "two")
+
+
+def test_who_mirrors_at_the_same_time_stands_in_nobody_s_way(tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.mkdir()
+    for number in range(50):
+        (source / f"new{number}.py").write_text("new")
+    for _ in range(5):
+        target.mkdir()
+        for number in range(200):
+            (target / f"old{number}.py").write_text("old")
+        with ThreadPoolExecutor(4) as pool:
+            assert all(pool.map(lambda _: mirror(source, target, 0o700), range(4)))
+        assert {path.name for path in target.iterdir()} == {path.name for path in source.iterdir()}
+        shutil.rmtree(target)
+
+
+def test_a_mirror_leaves_caches_to_python(tmp_path: Path) -> None:
+    source, cache = (
+        tmp_path / "source",
+        tmp_path / "target" / "__pycache__" / "code.pyc",
+    )
+    source.mkdir()
+    (source / "code.py").write_text("one")
+    cache.parent.mkdir(parents=True)
+    cache.touch()
+    assert mirror(source, tmp_path / "target", 0o700)
+    assert cache.exists()
