@@ -6,12 +6,15 @@ A deployment of its own in either mode, with people whom no other test has.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import textwrap
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import websocket
 
 from qhub.hub.limits import CLUSTERS, ROOT, Cgroup
 from qhub.local import owned, status, system
@@ -88,6 +91,24 @@ def test_workers_come_with_work_and_go_without(notebook: Kernel) -> None:
     assert notebook.run(wait, 90) == "0"
 
 
+def _live(person: Person, link: str, page: str) -> str:
+    """What bokeh first says over the WebSocket that keeps a page of a dashboard up to date."""
+    [token] = re.findall(r'"token":"([^"]+)"', page)
+    request = urllib.request.Request(link)
+    person.jar.add_cookie_header(request)
+    connection = websocket.create_connection(
+        link.replace("http", "ws", 1) + "/ws",
+        cookie=request.get_header("Cookie"),
+        subprotocols=["bokeh", token],
+        origin=person.hub,
+        timeout=30,
+    )
+    try:
+        return str(connection.recv())
+    finally:
+        connection.close()
+
+
 def test_a_dashboard_is_for_whose_cluster_it_is(dask: Dask, ada: Person, notebook: Kernel) -> None:
     name = new_cluster(notebook)
     link = notebook.run("print(cluster.dashboard_link, end='')")
@@ -95,6 +116,7 @@ def test_a_dashboard_is_for_whose_cluster_it_is(dask: Dask, ada: Person, noteboo
     page = ada.request(link)
     assert ada.status == 200
     assert "Bokeh" in page or "bokeh" in page
+    assert _live(ada, link, page).startswith('{"msgid"'), "the pictures stand still"
 
     stranger, ben = dask.visitor(), dask.person(BEN, "dask")
     token = notebook.run("import os; print(os.environ['JUPYTERHUB_API_TOKEN'], end='')")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -32,3 +33,18 @@ def test_a_file_of_no_use_is_told_in_words(
     said = capsys.readouterr().err
     assert said.startswith(f"error: {file} is no environment file: ")
     assert reason in said
+
+
+def test_environments_are_listed_by_the_names_they_were_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for kernel, metadata in (
+        ("my-maps", {qhub_env.MARK: f"{tmp_path}/.local/share/qhub/environments/My-Maps-0a1b"}),
+        ("foreign", {}),
+    ):
+        folder = tmp_path / ".local" / "share" / "jupyter" / "kernels" / kernel
+        folder.mkdir(parents=True)
+        (folder / "kernel.json").write_text(json.dumps({"metadata": metadata}))
+    assert qhub_env.main(["list"]) == 0
+    assert capsys.readouterr().out == "My-Maps\n"
