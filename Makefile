@@ -76,7 +76,7 @@ $(VENV)/.local: $(ROOT)/pyproject.toml $(ROOT)/constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing qhub into .venv"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  --constraint $(ROOT)/constraints.txt --editable "$(ROOT)[local,kubernetes]"
+	  --constraint $(ROOT)/constraints.txt --editable "$(ROOT)[local]"
 	@$(BIN)/python -m compileall -q $(ROOT)/qhub
 	@touch $@
 
