@@ -38,8 +38,14 @@ class Access:
         Raises:
             ClusterError: There is no kubeconfig, or no such context in it.
         """
-        from kubernetes import config
-        from yaml import YAMLError
+        try:
+            from kubernetes import config
+            from yaml import YAMLError
+        except ModuleNotFoundError as error:
+            raise ClusterError(
+                "clusters need the client of Kubernetes, which is not installed",
+                hint="pip install 'qhub[kubernetes]'",
+            ) from error
 
         files = kubeconfig_files()
         if not files:
