@@ -7,8 +7,9 @@ locals {
     "app.kubernetes.io/instance"   = var.name
   }
 
-  # Services are to run before people, people before the places kept free for them.
-  priorities = { services = 1000, users = 100, placeholders = -10 }
+  # Services are to run before people, people before the places kept free for them; and none before
+  # what others run in the cluster, which has 0 unless it says otherwise.
+  priorities = { services = 0, users = -10, placeholders = -20 }
 }
 
 resource "kubernetes_namespace_v1" "this" {
