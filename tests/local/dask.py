@@ -133,5 +133,5 @@ def new_cluster(kernel: Kernel, options: str = "") -> str:
     assert len(said) == 32, said
     # Dask warns where client and scheduler have other versions of something; that is no failure.
     met = kernel.run("client = cluster.get_client(); print(client.status, end='')", 90)
-    assert met.endswith("running"), met
+    assert "running" in met, met
     return said

@@ -281,7 +281,10 @@ def test_an_interrupted_first_deploy_leaves_nothing_after_destroy(place: Path) -
         [*QHUB, "deploy", "--yes"], cwd=cut.path, stderr=subprocess.PIPE, text=True
     )
     assert process.stderr is not None
-    assert any("installing" in line for line in process.stderr)
+    said: list[str] = []
+    while not any("installing" in line for line in said[-1:]):
+        said.append(process.stderr.readline())
+        assert said[-1], said
     time.sleep(1)
     directory = cut.machine.directory
     process.send_signal(signal.SIGINT)
