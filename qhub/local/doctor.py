@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 import socket
+import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -25,8 +26,10 @@ from qhub.local.settings import HubSettings, MachineSettings
 
 Level = Literal["ok", "warn", "fail"]
 GIGABYTE = 1024**3
-INDEX = "https://pypi.org/simple"
 INDEX_SECONDS = 5.0
+UV_SECONDS = 20.0
+"""How long uv may take to ask for one package; it tries a few times."""
+
 PARTS = {"psutil": "psutil", "uv": "uv", "py-rattler": "rattler"}
 """What `qhub[local]` brings along, with the module that shows it."""
 
@@ -165,11 +168,14 @@ def index(*, installed: bool) -> Finding:
     if settings.get("UV_NO_INDEX") not in (None, "", "0", "false"):
         links = settings.get("UV_FIND_LINKS", "nowhere")
         return Finding("package index", "ok", f"none is asked; packages come from {links}")
-    address = settings.get("UV_DEFAULT_INDEX") or settings.get("UV_INDEX_URL") or INDEX
-    shown = _without_password(address)
-    if not shown.startswith(("http://", "https://")):
+    address = settings.get("UV_DEFAULT_INDEX") or settings.get("UV_INDEX_URL")
+    shown = _without_password(address) if address else "that of Python"
+    if address and not shown.startswith(("http://", "https://")):
         return Finding("package index", "ok", f"packages come from {shown}")
-    reason = _unreachable(f"{shown.rstrip('/')}/pip/", settings)
+    if address:
+        reason = _unreachable(f"{shown.rstrip('/')}/pip/", settings)
+    else:
+        reason = _uv_refused(settings)
     if reason is None:
         return Finding("package index", "ok", f"{shown} answers")
     return Finding(
@@ -183,6 +189,24 @@ def index(*, installed: bool) -> Finding:
 def _without_password(address: str) -> str:
     scheme, mark, rest = address.partition("://")
     return scheme + mark + rest.rpartition("@")[2]
+
+
+def _uv_refused(settings: Mapping[str, str]) -> str | None:
+    """Why uv gets no package from the index that it takes where none is named."""
+    try:
+        done = subprocess.run(
+            [installer.uv_program(), "pip", "compile", "--no-deps", "--refresh", "-"],
+            input="pip\n",
+            env=dict(settings),
+            capture_output=True,
+            text=True,
+            timeout=UV_SECONDS,
+        )
+    except ModuleNotFoundError:
+        return "uv, which would ask it, is missing"
+    except (OSError, subprocess.SubprocessError) as error:
+        return f"no answer in {UV_SECONDS:.0f} s" if hasattr(error, "timeout") else str(error)
+    return None if done.returncode == 0 else installer.cause(done.stderr)[0]
 
 
 def _unreachable(address: str, settings: Mapping[str, str]) -> str | None:
