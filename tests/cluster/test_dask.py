@@ -194,12 +194,13 @@ print(found, client.submit(lambda: 6).result(timeout=60) if cluster.scale(1) is 
     assert set(before) <= set(pods(cluster, dask.namespace))
 
 
-def test_an_idle_cluster_ends(dask: ClusterDeployment, cluster: Cluster) -> None:
+def test_an_idle_cluster_ends(dask: ClusterDeployment, cluster: Cluster, ada: Person) -> None:
+    ada.stop()
     dask.config["jupyterlab"] = {"idle_culler": {"server_shutdown_no_activity_timeout": 1}}
     try:
         dask.deploy()
-        for ada in arrived(dask, "ada"):  # after the deploy: her server ends as soon as that
-            with ada.kernel() as kernel:
+        for again in arrived(dask, "ada"):  # after the deploy: her server ends as soon as that
+            with again.kernel() as kernel:
                 ran(kernel, "from dask_gateway import Gateway; gateway = Gateway()")
                 new_cluster(kernel, "shutdown_on_close=False")
             assert pods(cluster, dask.namespace)
