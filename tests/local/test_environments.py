@@ -325,7 +325,7 @@ def test_environments_are_kernels_of_who_may_use_them(
         where = "import sys, toolz; print(sys.prefix, toolz.__version__, end='')"
         assert run_in(bob, "shared", where) == f"{served.current('Shared')} 1.0.0"
 
-        spec = {"channels": [channel.url], "conda": ["tiny"], "pip": ["ipykernel"]}
+        spec = {"channels": [channel.url], "conda": ["tiny=1.0"], "pip": ["ipykernel"]}
         lead = {"envlead": GIDS["envlead"]}
         folder = served.succeed("leads", **spec, groups=lead)
         assert kernels_of(ada) == ["leads", "python3", "shared"], "its server runs already"
