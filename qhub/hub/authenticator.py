@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import secrets
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,6 +29,10 @@ BROWSER_COOKIE = "qhub-browser"
 """Names a person who logged in with this browser; signed by the hub."""
 
 BROWSER_DAYS = 180
+_ONE_ARGON2 = threading.Lock()
+"""OpenSSL starts a thread for each lane of argon2, out of a number that all share: several at once
+each take some, and wait for the rest for ever."""
+
 _NOBODY = Argon2id(
     salt=secrets.token_bytes(16), length=32, iterations=3, lanes=4, memory_cost=65536
 ).derive_phc_encoded(secrets.token_bytes())
@@ -37,7 +42,8 @@ def verify(password: str, hashed: str) -> bool:
     """Whether a password gives this argon2id or bcrypt hash. Takes as long as it must."""
     if hashed.startswith("$argon2"):
         try:
-            Argon2id.verify_phc_encoded(password.encode(), hashed)
+            with _ONE_ARGON2:
+                Argon2id.verify_phc_encoded(password.encode(), hashed)
         except InvalidKey:
             return False
         return True
