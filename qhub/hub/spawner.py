@@ -8,6 +8,7 @@ import asyncio
 import os
 import signal
 import subprocess
+import time
 import uuid
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,10 @@ from .limits import Cgroup
 from .profiles import Profile, size
 
 READY_POLL_SECONDS = 0.05
+READY_POLL_SHARE = 0.05
+"""Between two looks at a server that starts passes this part of the time it has taken so far: a
+class that starts at once takes long, and would keep the hub busy with looking."""
+
 LONGEST_SOCKET = 103
 """Bytes of a Unix socket's path that every system takes."""
 
@@ -115,11 +120,13 @@ class ProcessSpawner(ProfileChoice, LocalProcessSpawner):
         Raises:
             StartError: the server ended, or the port is somebody else's.
         """
+        began = time.monotonic()
         while await self.poll() is None:
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", self.port)
             except OSError:
-                await asyncio.sleep(READY_POLL_SECONDS)
+                passed = time.monotonic() - began
+                await asyncio.sleep(max(READY_POLL_SECONDS, READY_POLL_SHARE * passed))
             else:
                 writer.close()
                 break
