@@ -8,12 +8,14 @@ sees that the kernel died.
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import signal
 from pathlib import Path
 from typing import Any
 
+from jupyter_server.services.kernels.connection.base import deserialize_msg_from_ws_v1
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 
 KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)
@@ -43,8 +45,27 @@ class Connection(ZMQChannelsWebsocketConnection):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._cell: dict[str, Any] | None = None  # the request that the kernel works on
+        self._cells: dict[str, dict[str, Any]] = {}
+        """The requests that the kernel has not done yet, the one that it works on first.
+
+        Taken on their way in as well: a kernel may end before it says on what it works.
+        """
         self._kills = kills()
+
+    def handle_incoming_message(self, incoming_msg: Any) -> None:
+        header = self._header(incoming_msg)
+        if header.get("msg_type") == "execute_request":
+            if not self._cells:
+                self._kills = kills()
+            self._cells[header["msg_id"]] = header
+        super().handle_incoming_message(incoming_msg)
+
+    def _header(self, message: Any) -> dict[str, Any]:
+        """Of a request; empty in a form that no page of today sends."""
+        if self.subprotocol == "v1.kernel.websocket.jupyter.org":
+            found: dict[str, Any] = json.loads(deserialize_msg_from_ws_v1(message)[1][0])
+            return found
+        return json.loads(message)["header"] if isinstance(message, str) else {}
 
     def handle_outgoing_message(self, stream: Any, outgoing_msg: list[Any]) -> None:
         super().handle_outgoing_message(stream, outgoing_msg)
@@ -55,8 +76,11 @@ class Connection(ZMQChannelsWebsocketConnection):
 
     def _follow(self, kind: str, parent: dict[str, Any], content: dict[str, Any]) -> None:
         if kind == "status" and parent.get("msg_type") == "execute_request":
-            self._cell = parent if content["execution_state"] == "busy" else None
-            self._kills = kills()
+            if content["execution_state"] == "busy":
+                self._kills = kills()
+                self._cells.setdefault(parent["msg_id"], parent)
+            else:
+                self._cells.pop(parent["msg_id"], None)
         elif kind == "error" and content.get("ename", "").endswith("MemoryError") and bound():
             self.write_stderr(f"A kernel may take {limit()}. {_ADVICE}", parent)
 
@@ -73,7 +97,8 @@ class Connection(ZMQChannelsWebsocketConnection):
         process = self.kernel_manager.provisioner.process
         if process is not None and process.poll() in KILLED and kills() > self._kills:
             reason = f"The system ended this kernel: your server went over its {limit()}."
-            self.write_stderr(f"{reason} {_ADVICE}", self._cell)
+            self.write_stderr(f"{reason} {_ADVICE}", next(iter(self._cells.values()), None))
+        self._cells.clear()
 
 
 def bound() -> bool:

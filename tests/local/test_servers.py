@@ -113,6 +113,25 @@ def test_memory_is_limited(hub: Deployment) -> None:
     alice.stop()
 
 
+UNSAID = """
+kernel = get_ipython().kernel
+said = kernel._publish_status
+kernel._publish_status = lambda what, *rest, **more: what == "busy" or said(what, *rest, **more)
+"""
+
+
+def test_the_cell_is_known_when_its_kernel_ended_before_it_said_so(unix_hub: Deployment) -> None:
+    alice = unix_hub.person("alice")
+    alice.start("small")
+    alice.enter()
+    kernel = alice.kernel()
+    kernel.run(UNSAID)
+    said = kernel.last_words(f"x = b'x' * {2 * GIGABYTE}")
+    assert "1 GB of memory (profile Small)" in said
+    kernel.socket.close()
+    alice.stop()
+
+
 def test_a_kernel_that_died_otherwise_is_not_said_to_lack_memory(unix_hub: Deployment) -> None:
     alice = unix_hub.person("alice")
     alice.start("small")
