@@ -93,12 +93,19 @@ class Folder:
         return person
 
 
+APART = 23300
+
+
 def _apart(config: str) -> str:
     """Names and numbers away from those of a deployment that this machine may really have."""
     for old, new in ((r"\badmin\b", "clileads"), (r"\[users\]", "[clicrew]")):
         config = re.sub(old, new, config)
     config = config.replace("    users: {gid", "    clicrew: {gid")
-    return re.sub(r"\b([ug]id: )(\d+)", lambda m: f"{m[1]}{int(m[2]) + 3300}", config)
+
+    def moved(number: int) -> int:  # but one that `init` found to be of the same name already
+        return number if number >= APART else number + 3300
+
+    return re.sub(r"\b([ug]id: )(\d+)", lambda m: f"{m[1]}{moved(int(m[2]))}", config)
 
 
 def new_folder(path: Path, project: str) -> Folder:
