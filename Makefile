@@ -83,5 +83,5 @@ $(VENV)/.local: $(ROOT)/pyproject.toml $(ROOT)/constraints.txt
 $(VENV)/.dev: $(VENV)/.local
 	@echo "installing what tests and checks need"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  --constraint $(ROOT)/constraints.txt --editable "$(ROOT)[local,kubernetes,test,dev]"
+	  --constraint $(ROOT)/constraints.txt --editable "$(ROOT)[local,kubernetes,aws,test,dev]"
 	@touch $@

@@ -10,6 +10,7 @@
     ├── LocalError               1  a service of the local target could not be set up
     ├── HubError                 1  a hub doesn't answer, or refuses
     ├── ClusterError             1  a Kubernetes cluster can't be reached, or refuses
+    ├── DnsError                 1  a DNS record can't be made or taken away
     ├── MirrorError              1  a part of a deployment can't be had for a mirror
     ├── BackupError              1  a backup can't be written, trusted or put back
     ├── LockedError              1  another run is at work on this deployment
@@ -117,6 +118,10 @@ class ClusterError(QhubError):
     def __init__(self, message: str, hint: str | None = None, status: int | None = None) -> None:
         super().__init__(message, hint)
         self.status = status
+
+
+class DnsError(QhubError):
+    """A DNS record can't be made or taken away."""
 
 
 class MirrorError(QhubError):

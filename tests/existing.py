@@ -29,6 +29,8 @@ CHOICES = {
     "lets-encrypt-tls": LETS_ENCRYPT + ", acme_challenge_type: tls}",
     "lets-encrypt-dns": LETS_ENCRYPT + ", acme_challenge_type: dns}\n"
     "dns: {provider: cloudflare, credentials: {api_token: {env: HOME}}}",
+    "dns-record": "dns: {provider: cloudflare, credentials: {api_token: {env: HOME}}, "
+    "auto_provision: true}",
     "lets-encrypt-route53": LETS_ENCRYPT + ", acme_challenge_type: dns}\ndns: {provider: route53}",
     "node-ports": """\
 ingress:

@@ -86,8 +86,7 @@ def _examined(document: Document, folder: Path) -> Report:
     except Exception as error:  # a fault of ours must not become a traceback of theirs
         more = [document.problem((), f"this file could not be checked: {error}")]
     for found in findings(document):
-        problem = document.problem(found.path, found.message, found.hint, key=found.key)
-        more.append(replace(problem, severity="warning") if found.is_warning else problem)
+        more.append(document.problem(found.path, found.message, found.hint, key=found.key))
     # What the reader complained of already would only be said twice.
     problems += [problem for problem in more if (problem.line, problem.column) not in said]
     is_sound = all(problem.severity == "warning" for problem in problems)

@@ -81,11 +81,14 @@ class Dns(Section):
     )
     credentials: DnsCredentials = Field(
         default_factory=defaults(DnsCredentials),
-        description="For the `dns` challenge, answered from within the cluster. Default with "
-        "`route53`: the role of its nodes.",
+        description="For the record, and for the `dns` challenge, which is answered from within "
+        "the cluster. Default with `route53`: what the AWS tools find, in the cluster the role of "
+        "its nodes.",
     )
     auto_provision: bool = Field(
-        False, description="Make the record. Not done yet: it is printed, for entry by hand."
+        False,
+        description="Make the record, and take it away with the deployment. Without, it is printed "
+        "for entry by hand.",
     )
 
 

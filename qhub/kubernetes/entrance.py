@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 
+from qhub.dns.record import kind_of
 from qhub.errors import StageError
 from qhub.kubernetes.certificate import Certificate
 from qhub.kubernetes.cluster import Cluster
@@ -152,6 +153,25 @@ class Entrance:
         return str(latest.message), latest.type == "Normal"
 
 
+def wait_address(stage: str, entrance: Entrance) -> list[Place]:
+    """Wait until it is known where a deployment listens; returns that.
+
+    Raises:
+        StageError: A load balancer gets no address.
+    """
+    started = time.monotonic()
+    while not (places := entrance.places()):
+        reason, hopeful = entrance.no_address()
+        if time.monotonic() - started > (ADDRESS_SECONDS if hopeful else ANSWER_SECONDS):
+            raise StageError(
+                stage,
+                f"the Service {entrance.service} has no address: {reason}",
+                "a cluster without load balancers is reached by `ingress: {service: NodePort}`",
+            )
+        time.sleep(1)
+    return places
+
+
 def wait_open(
     stage: str, entrance: Entrance, trouble: Callable[[Answer], str | None]
 ) -> Answer | None:
@@ -163,19 +183,11 @@ def wait_open(
     Raises:
         StageError: A load balancer gets no address, or another answers than should.
     """
+    places = wait_address(stage, entrance)
     started = time.monotonic()
     while True:
         waited = time.monotonic() - started
-        places = entrance.places()
-        if not places:
-            reason, hopeful = entrance.no_address()
-            if waited > (ADDRESS_SECONDS if hopeful else ANSWER_SECONDS):
-                raise StageError(
-                    stage,
-                    f"the Service {entrance.service} has no address: {reason}",
-                    "a cluster without load balancers is reached by `ingress: {service: NodePort}`",
-                )
-        elif answer := entrance.first_answer([*places, entrance.by_name]):
+        if answer := entrance.first_answer([*places, entrance.by_name]):
             found = trouble(answer)
             if found is None:
                 return answer
@@ -189,7 +201,7 @@ def wait_open(
 def dns_advice(domain: str, places: Sequence[Place]) -> Iterator[str]:
     """What to do about the DNS record of a name that leads to none of the places."""
     hosts = [place.host for place in places]
-    records = ", ".join(f"{domain}. {_kind(host)} {host}" for host in hosts)
+    records = ", ".join(f"{domain}. {kind_of(host)} {host}" for host in hosts)
     resolved, wanted = addresses(domain), {one for host in hosts for one in addresses(host)}
     if not resolved:
         yield f"{domain} has no DNS record yet; make it: {records}"
@@ -206,9 +218,3 @@ def addresses(host: str) -> set[str]:
         }
     except OSError:
         return set()
-
-
-def _kind(host: str) -> str:
-    if any(letter.isalpha() for letter in host.rpartition(".")[2]) and ":" not in host:
-        return "CNAME"
-    return "AAAA" if ":" in host else "A"

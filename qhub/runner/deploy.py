@@ -150,6 +150,8 @@ def _apply(operation: Operation, config: Config, stage: AnyStage, steps: Steps) 
     if outputs is None:
         raise StageError(stage.name, "the module gave no outputs, or not those it should")
     operation.outputs[stage.name] = outputs
+    for told in stage.publish(outputs):
+        steps.say(told)
     steps.say("checking")
     stage.check(outputs)
     folder.mark_complete(stage.name)

@@ -198,6 +198,15 @@ class Stage(ABC, Generic[InputsT, OutputsT]):
     def prepare(self, place: Place, say: Callable[[str], None]) -> None:
         """Make what the module needs and Terraform can't make; before each time it is applied."""
 
+    def publish(self, outputs: OutputsT) -> list[str]:
+        """Tell the world outside the cluster what came of the module, before the stage is checked.
+
+        Returns:
+            What was told.
+        """
+        del outputs
+        return []
+
     def sweep(self, place: Place, say: Callable[[str], None]) -> None:
         """Take away what `prepare` made, and what is left of people's, once the module is gone."""
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from qhub.config import Config
+from qhub.dns import Dns, publish, withdraw, zone_of
 from qhub.errors import ClusterError, PreflightError
 from qhub.releases import traefik as release
 from qhub.releases.chart import Chart
@@ -39,6 +40,15 @@ class CertificateSource(BaseModel):
     secret_name: str | None = None
 
 
+class DnsRecord(BaseModel):
+    """The record of the domain: who serves its zone, and where what may write to it is found."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    dns: Dns
+    owner: str = Field(description="Which deployment it is.")
+
+
 class IngressInputs(BaseModel):
     """How the deployment is reached."""
 
@@ -50,6 +60,9 @@ class IngressInputs(BaseModel):
     ingress_class: str = Field(description="What marks the Ingresses of the deployment.")
     certificate: CertificateSource
     values: dict[str, Any] = Field(description="Values of the chart.")
+    dns_record: DnsRecord | None = Field(
+        description="The record that is made of the domain; null: it is made by hand."
+    )
 
 
 class IngressOutputs(InCluster):
@@ -60,6 +73,7 @@ class IngressOutputs(InCluster):
     annotations: dict[str, str] = Field(description="What makes an Ingress one of the deployment.")
     certificate: str = Field(description="Type of the certificate.")
     tls_secret: str = Field(description="Secret with the certificate; empty: not in one.")
+    dns_record: DnsRecord | None = Field(None, description="The record that is made of the domain.")
 
 
 def port(config: Config) -> int | None:
@@ -111,6 +125,7 @@ class KubernetesIngress(ReleaseStage[IngressInputs, IngressOutputs]):
                     "secret_name": config.certificate.secret_name,
                 },
                 "values": release.values(config, name),
+                "dns_record": _record(config),
             }
         )
 
@@ -128,6 +143,7 @@ class KubernetesIngress(ReleaseStage[IngressInputs, IngressOutputs]):
                 "annotations": marks(config),
                 "certificate": config.certificate.type,
                 "tls_secret": "",
+                "dns_record": _record(config),
             }
         )
 
@@ -135,6 +151,23 @@ class KubernetesIngress(ReleaseStage[IngressInputs, IngressOutputs]):
         obstacle = _certificate_obstacle(config)
         if obstacle:
             raise PreflightError(obstacle, "Nothing was changed.")
+        if config.dns.auto_provision:
+            zone_of(config.dns, config.domain or "")
+
+    def publish(self, outputs: IngressOutputs) -> list[str]:
+        from qhub.kubernetes.entrance import wait_address
+
+        if outputs.dns_record is None:
+            return []
+        hosts = [place.host for place in wait_address(self.name, _entrance(outputs))]
+        zone = zone_of(outputs.dns_record.dns, outputs.domain)
+        written = publish(zone, outputs.domain, hosts, outputs.dns_record.owner)
+        return [f"DNS record: {record}" for record in written]
+
+    def clear(self, outputs: IngressOutputs) -> None:
+        if outputs.dns_record is not None:
+            zone = zone_of(outputs.dns_record.dns, outputs.domain)
+            withdraw(zone, outputs.domain, outputs.dns_record.owner)
 
     def check(self, outputs: IngressOutputs) -> None:
         from qhub.kubernetes import acme
@@ -169,6 +202,13 @@ class KubernetesIngress(ReleaseStage[IngressInputs, IngressOutputs]):
             return list(_notices(outputs, _entrance(outputs)))
         except ClusterError as error:
             return [error.message]
+
+
+def _record(config: Config) -> dict[str, Any] | None:
+    if not config.dns.auto_provision:
+        return None
+    named = config.dns.model_dump(exclude_none=True)
+    return {"dns": named, "owner": deployment_name(config)}
 
 
 def _entrance(outputs: IngressOutputs) -> Entrance:

@@ -19,6 +19,7 @@ from tests.certificates import made
 from tests.cluster import inventory
 from tests.cluster.conftest import node_address
 from tests.cluster.deployment import ClusterDeployment, new_deployment
+from tests.unit.dns.cloudflare import TOKEN, serving
 
 LAST = "04-kubernetes-ingress"
 NOBODY = "https://acme.invalid/directory"
@@ -180,6 +181,28 @@ def eventually(holds: Any, seconds: float = 30) -> bool:
             return False
         time.sleep(0.5)
     return True
+
+
+def test_the_record_of_the_domain_comes_and_goes(
+    entry: ClusterDeployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zone, before = entry.domain.partition(".")[2], entry.config
+    with serving(zone) as cloudflare:
+        monkeypatch.setenv("CLOUDFLARE_BASE_URL", cloudflare.url)
+        monkeypatch.setenv("ZONE_TOKEN", TOKEN)
+        credentials = {"api_token": {"env": "ZONE_TOKEN"}}
+        record = {"provider": "cloudflare", "credentials": credentials, "auto_provision": True}
+        entry.config = {**before, "dns": record}
+        deploy(entry, {"type": "self-signed"})
+        assert cloudflare.values(entry.domain, "A") == [node_address(entry.cluster)]
+        changes = cloudflare.changes
+        deploy(entry, {"type": "self-signed"})
+        assert cloudflare.changes == changes
+        for path in entry.folder.rglob("*"):
+            assert not path.is_file() or TOKEN.encode() not in path.read_bytes()
+        entry.destroy()
+        assert not cloudflare.entries
+    entry.config = before
 
 
 @pytest.mark.last

@@ -123,14 +123,15 @@ def dns(look: Look) -> Iterator[Finding]:
     if provider == "cloudflare" and look.value(*challenge) == "dns" and "api_token" not in given:
         message = "the `dns` challenge needs `dns.credentials.api_token` with `cloudflare`"
         yield Finding(challenge, message, "for example `api_token: {env: CLOUDFLARE_API_TOKEN}`")
-    if look.value("dns", "provider") is not None:
-        if look.value("dns", "auto_provision") is True:
-            message = "qhub can't make DNS records yet; `deploy` and `status` print the record"
-            path = ("dns", "auto_provision")
-            yield Finding(path, message, "make it by hand", is_warning=True)
+    made = look.value("dns", "auto_provision") is True
+    if made and provider == "cloudflare" and "api_token" not in given:
+        message = "`auto_provision` needs `dns.credentials.api_token` with `cloudflare`"
+        example = "for example `api_token: {env: CLOUDFLARE_API_TOKEN}`"
+        yield Finding(("dns", "auto_provision"), message, example)
+    if provider is not None:
         return
     allowed = "allowed: cloudflare, route53"
-    if look.value("dns", "auto_provision") is True:
+    if made:
         path = ("dns", "auto_provision")
         yield Finding(path, "`auto_provision` needs `dns.provider`", allowed)
     if look.value(*challenge) == "dns":

@@ -11,16 +11,12 @@ from qhub.config.shape import meant
 
 
 class Finding(NamedTuple):
-    """Something wrong at `path`; `key` points at the key there instead of its value.
-
-    A warning is about something that is not done, or not yet; the file is valid all the same.
-    """
+    """Something wrong at `path`; `key` points at the key there instead of its value."""
 
     path: KeyPath
     message: str
     hint: str | None = None
     key: bool = False
-    is_warning: bool = False
 
 
 class Look:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
-from qhub.config import check
-
-from .support import AWS, HASH, SECURITY, problems, told
+from .support import AWS, HASH, problems, told
 
 NODES = """\
     general: {instance: m5.large, min_nodes: 1, max_nodes: 1}
@@ -265,6 +262,10 @@ CASES: dict[str, tuple[str, list[str]]] = {
         "dns: {auto_provision: true}",
         ["1:23 `auto_provision` needs `dns.provider`"],
     ),
+    "a record that nothing may make": (
+        "dns: {provider: cloudflare, auto_provision: true}",
+        ["1:45 `auto_provision` needs `dns.credentials.api_token` with `cloudflare`"],
+    ),
     "existing state without backend": (
         "terraform_state:\n  type: existing",
         ["2:9 `type: existing` needs `backend`"],
@@ -514,14 +515,3 @@ def test_thousands_of_mistakes_take_seconds() -> None:
     groups = "".join(f"    g{n}: {{gid: {1000 + n}}}\n" for n in range(1000))
     found = problems(f"project_name: demo\nsecurity:\n  users:\n{users}  groups:\n{groups}")
     assert len(found) == 3999
-
-
-def test_what_is_not_done_yet_is_said_and_no_error(tmp_path: Path) -> None:
-    file = tmp_path / "qhub-config.yaml"
-    zone = "dns:\n  provider: route53\n  auto_provision: true\n"
-    file.write_text("project_name: demo\n" + AWS + zone + SECURITY)
-    report = check(file)
-    assert report.config is not None
-    [warning] = report.problems
-    assert (warning.severity, warning.line) == ("warning", 8)
-    assert "by hand" in (warning.hint or "")

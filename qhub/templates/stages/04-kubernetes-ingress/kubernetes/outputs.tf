@@ -27,3 +27,8 @@ output "tls_secret" {
   description = "Secret with the certificate; empty: not in one."
   value       = local.tls_secret
 }
+
+output "dns_record" {
+  description = "The DNS record that qhub makes of the domain."
+  value       = var.dns_record
+}

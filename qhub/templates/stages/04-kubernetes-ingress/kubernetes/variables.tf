@@ -58,3 +58,9 @@ variable "secrets" {
   sensitive   = true
   default     = { environment = {}, certificate = {} }
 }
+
+variable "dns_record" {
+  description = "The DNS record that qhub makes of the domain once its address is known, and whose it is; it names secrets and holds none."
+  type        = any
+  default     = null
+}
