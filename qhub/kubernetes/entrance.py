@@ -5,11 +5,10 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 
-from qhub.dns.record import kind_of
 from qhub.errors import StageError
 from qhub.kubernetes.certificate import Certificate
 from qhub.kubernetes.cluster import Cluster
@@ -196,25 +195,3 @@ def wait_open(
         elif waited > ANSWER_SECONDS:
             return None
         time.sleep(1)
-
-
-def dns_advice(domain: str, places: Sequence[Place]) -> Iterator[str]:
-    """What to do about the DNS record of a name that leads to none of the places."""
-    hosts = [place.host for place in places]
-    records = ", ".join(f"{domain}. {kind_of(host)} {host}" for host in hosts)
-    resolved, wanted = addresses(domain), {one for host in hosts for one in addresses(host)}
-    if not resolved:
-        yield f"{domain} has no DNS record yet; make it: {records}"
-    elif not resolved & wanted:
-        leads = ", ".join(sorted(resolved))
-        yield f"{domain} leads to {leads}, where this deployment doesn't answer; make it: {records}"
-
-
-def addresses(host: str) -> set[str]:
-    """What a name or address leads to, from this machine."""
-    try:
-        return {
-            str(found[4][0]) for found in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-        }
-    except OSError:
-        return set()

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from qhub.config import Config
 from qhub.dns import Dns, publish, withdraw, zone_of
+from qhub.dns.advice import advice
 from qhub.errors import ClusterError, PreflightError
 from qhub.releases import traefik as release
 from qhub.releases.chart import Chart
@@ -275,14 +276,12 @@ def _certificate_obstacle(config: Config) -> str | None:
 
 
 def _notices(outputs: IngressOutputs, entrance: Entrance) -> Iterator[str]:
-    from qhub.kubernetes.entrance import dns_advice
-
     places = entrance.places()
     answer = entrance.first_answer([entrance.by_name])
     if not places:
         yield f"the Service {SERVICE} has no address: {entrance.no_address()[0]}"
     elif not answer or answer.status != 200:
-        yield from dns_advice(outputs.domain, places)
+        yield from advice(outputs.domain, [place.host for place in places])
         answer = entrance.first_answer(places)
     if places and answer is None:
         where = ", ".join(map(str, places))

@@ -18,7 +18,8 @@ BELOW = {
     "runner": {"runner", "backup", "stages", "config", "terraform", "kubernetes", "releases"}
     | {"mirror", "hubapi", "errors", "qhub"},
     "stages": {"stages", "config", "local", "kubernetes", "releases", "backup", "hub", "errors"}
-    | {"hubapi", "qhub"},
+    | {"dns", "hubapi", "qhub"},
+    "dns": {"dns", "config", "errors"},
     "releases": {"releases", "config", "errors"},
     "mirror": {"mirror", "errors"},
     "kubernetes": {"kubernetes", "errors"},
@@ -39,6 +40,7 @@ ONE_DOOR = {
     "rich": "cli/",
     "xmlrpc": "local/",
     "kubernetes": "kubernetes/",
+    "boto3": "dns/route53",
     "rattler": "local/conda",
     "backports": "backup/archive",
 }
