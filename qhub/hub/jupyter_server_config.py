@@ -25,12 +25,16 @@ _ADVICE = (
 )
 
 
+def events() -> Path | None:
+    """Where the system counts what it ended for its memory: the first place that there is."""
+    places = os.environ.get("QHUB_MEMORY_EVENTS", "").split(":")
+    return next((Path(place) for place in places if place and Path(place).is_file()), None)
+
+
 def kills() -> int:
     """How many processes of this server the system has ended for their memory."""
-    try:
-        lines = Path(os.environ["QHUB_MEMORY_EVENTS"]).read_text(encoding="utf-8").splitlines()
-    except (KeyError, OSError):
-        return 0
+    file = events()
+    lines = file.read_text(encoding="utf-8").splitlines() if file else []
     return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
 
 
@@ -106,5 +110,23 @@ def bound() -> bool:
     return resource.getrlimit(resource.RLIMIT_DATA)[0] != resource.RLIM_INFINITY
 
 
+def bind() -> None:
+    """Bind each process where the system would end all of them at once: there is no server then
+    to say why. Kubernetes asks for that on most clusters (`memory.oom.group` of cgroup v2).
+    """
+    file = events()
+    if file is None:
+        return
+    try:
+        together = file.with_name("memory.oom.group").read_text(encoding="utf-8").strip() == "1"
+        most = int(file.with_name("memory.max").read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # cgroup v1, or no limit
+        return
+    _, allowed = resource.getrlimit(resource.RLIMIT_DATA)
+    if together and (allowed == resource.RLIM_INFINITY or most < allowed):
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+
+
+bind()
 c = get_config()  # type: ignore[name-defined]  # noqa: F821
 c.ServerApp.kernel_websocket_connection_class = Connection

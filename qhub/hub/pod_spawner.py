@@ -7,7 +7,7 @@ from __future__ import annotations
 from kubespawner import KubeSpawner
 from traitlets import Dict
 
-from . import dask_pods, dask_service
+from . import dask_pods, dask_service, pod_jupyter
 from .choice import ProfileChoice
 from .pod import PersonsPod
 from .profiles import Profile
@@ -27,7 +27,12 @@ class PodSpawner(ProfileChoice, KubeSpawner):
         self._place(profile)
         pod = PersonsPod.of(self.user.name, self.settings)
         self._become(pod)
-        self.environment = {**pod.environment, **self._dask(), **profile.get("environment", {})}
+        self.environment = {
+            **pod.environment,
+            **pod_jupyter.environment(profile),
+            **self._dask(),
+            **profile.get("environment", {}),
+        }
 
     def _dask(self) -> dict[str, str]:
         """How a notebook finds the gateway; its clusters are of its own image, if of no other."""
@@ -54,8 +59,10 @@ class PodSpawner(ProfileChoice, KubeSpawner):
         self.uid, self.gid, self.supplemental_gids = pod.uid, pod.gid, list(pod.gids)
         self.working_dir = pod.home
         cluster = self.settings["cluster"]
-        self.volumes = {volume["name"]: volume for volume in [*pod.volumes, *cluster["volumes"]]}
-        self.volume_mounts = [*pod.mounts, *cluster["mounts"]]
+        files = pod_jupyter.volumes(pod.name, cluster["panel"])
+        volumes = [*pod.volumes, *files, *cluster["volumes"]]
+        self.volumes = {volume["name"]: volume for volume in volumes}
+        self.volume_mounts = [*pod.mounts, *pod_jupyter.mounts(), *cluster["mounts"]]
         if pod.own_home:
             self.storage_pvc_ensure = True
             self.fs_gid = pod.gid

@@ -120,6 +120,20 @@ def facts_of(profile: Profile) -> list[str]:
     return facts
 
 
+def told(profile: Profile, events: str) -> dict[str, str]:
+    """What a server can tell a person whose kernel was ended for its memory.
+
+    Args:
+        profile: what the server got.
+        events: the file that counts what was ended, or several, of which one is there.
+    """
+    return {
+        "QHUB_PROFILE": profile["display_name"],
+        "QHUB_MEMORY": size(profile.get("mem_limit") or 0),
+        "QHUB_MEMORY_EVENTS": events,
+    }
+
+
 def size(memory: int) -> str:
     """So many bytes in words: `8 GB`."""
     for factor, unit in ((1024**3, "GB"), (1024**2, "MB")):

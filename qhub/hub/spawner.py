@@ -21,7 +21,7 @@ from . import listeners, logs
 from .account import Account, deliver, end_sandboxes, start_time
 from .choice import ProfileChoice
 from .limits import Cgroup
-from .profiles import Profile, size
+from .profiles import Profile, told
 
 READY_POLL_SECONDS = 0.05
 READY_POLL_SHARE = 0.05
@@ -71,12 +71,7 @@ class ProcessSpawner(ProfileChoice, LocalProcessSpawner):
     def _told(self) -> dict[str, str]:
         """What the server can tell a person whose kernel was ended for its memory."""
         cgroup = self._cgroup()
-        events = str(cgroup.memory_events()) if cgroup else ""
-        return {
-            "QHUB_PROFILE": self.profile["display_name"],
-            "QHUB_MEMORY": size(self.profile["mem_limit"] or 0),
-            "QHUB_MEMORY_EVENTS": events,
-        }
+        return told(self.profile, str(cgroup.memory_events()) if cgroup else "")
 
     def take_profile(self, profile: Profile) -> None:
         """Take over the limits of a profile."""

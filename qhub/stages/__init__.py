@@ -15,7 +15,7 @@ from qhub.stages.conda_store import LocalCondaStore
 from qhub.stages.conda_store_server import LocalCondaStoreServer
 from qhub.stages.dask_gateway import KubernetesDaskGateway, LocalDaskGateway
 from qhub.stages.infrastructure import ExistingInfrastructure, LocalInfrastructure
-from qhub.stages.jitsi import LocalJitsi
+from qhub.stages.jitsi import KubernetesJitsi, LocalJitsi
 from qhub.stages.jupyterhub import KubernetesJupyterHub, LocalJupyterHub
 from qhub.stages.kubernetes_ingress import KubernetesIngress
 from qhub.stages.kubernetes_initialize import KubernetesInitialize
@@ -35,6 +35,7 @@ STAGES: tuple[Stage[Any, Any], ...] = (
     KubernetesJupyterHub(),
     KubernetesDaskGateway(),
     KubernetesKubeSsh(),
+    KubernetesJitsi(),
 )
 
 

@@ -1,6 +1,7 @@
 """09-jitsi: video chat in JupyterLab, with a room for each group.
 
-`processes`: the rooms are at a Jitsi server that is there already.
+`processes`: in this machine's JupyterLab. `kubernetes`: in that of people's pods. The rooms are at
+a Jitsi server that is there already.
 """
 
 from __future__ import annotations
@@ -12,16 +13,26 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
-import qhub
 from qhub.config import Config
 from qhub.errors import StageError
 from qhub.local.facts import Machine
 from qhub.local.settings import JitsiSettings
-from qhub.stages.base import Stage
+from qhub.releases import jitsi as release
+from qhub.stages.base import InCluster, Stage
 from qhub.stages.infrastructure import GONE, LocalInfrastructure
 from qhub.stages.jupyterhub import LocalJupyterHub, people
+from qhub.stages.kubernetes_initialize import KubernetesInitialize
 
 PUBLIC_SERVER = "https://meet.jit.si"
+
+
+def settings(config: Config) -> JitsiSettings:
+    """Whose rooms are where."""
+    return JitsiSettings(
+        project_name=config.project_name,
+        server=config.jitsi.server or PUBLIC_SERVER,
+        users=people(config),
+    )
 
 
 class LocalOutputs(BaseModel):
@@ -41,17 +52,13 @@ class LocalJitsi(Stage[JitsiSettings, LocalOutputs]):
     Inputs = JitsiSettings
     Outputs = LocalOutputs
     depends_on = (LocalInfrastructure, LocalJupyterHub)
-    sources: ClassVar[Mapping[str, Path]] = {"panel": Path(qhub.__file__).parent / "labextension"}
+    sources: ClassVar[Mapping[str, Path]] = {"panel": release.PANEL}
 
     def applies_to(self, config: Config) -> bool:
         return config.jitsi.enabled
 
     def inputs(self, config: Config) -> JitsiSettings:
-        return JitsiSettings(
-            project_name=config.project_name,
-            server=config.jitsi.server or PUBLIC_SERVER,
-            users=people(config),
-        )
+        return settings(config)
 
     def example(self, config: Config) -> LocalOutputs:
         return LocalOutputs(
@@ -70,12 +77,46 @@ class LocalJitsi(Stage[JitsiSettings, LocalOutputs]):
         return {"terraform_data.jitsi": reason} if reason else {}
 
     def notices(self, outputs: LocalOutputs) -> list[str]:
-        from qhub.local.jitsi import silence
+        return _notices(outputs.server)
 
-        url = urlsplit(outputs.server)
-        found = []
-        if url.scheme == "http" and url.hostname not in ("localhost", "127.0.0.1", "::1"):
-            found.append(f"{outputs.server} is plain HTTP: browsers give it no camera.")
-        if reason := silence(outputs.server):
-            found.append(f"Video chat: no answer from {outputs.server}: {reason}")
-        return found
+
+class KubernetesOutputs(InCluster):
+    """Outputs of the kubernetes module."""
+
+    server: str = Field(description="The Jitsi server.")
+
+
+class KubernetesJitsi(Stage[JitsiSettings, KubernetesOutputs]):
+    """A panel for the JupyterLab of people's pods, which mount it and their own rooms."""
+
+    name = "09-jitsi"
+    variant = "kubernetes"
+    providers = ("existing",)
+    Inputs = JitsiSettings
+    Outputs = KubernetesOutputs
+    depends_on = (KubernetesInitialize,)
+    sources: ClassVar[Mapping[str, Path]] = {"panel": release.PANEL}
+
+    def applies_to(self, config: Config) -> bool:
+        return config.jitsi.enabled and config.jitsi.server is not None
+
+    def inputs(self, config: Config) -> JitsiSettings:
+        return settings(config)
+
+    def example(self, config: Config) -> KubernetesOutputs:
+        return KubernetesOutputs(namespace=config.namespace, server=self.inputs(config).server)
+
+    def notices(self, outputs: KubernetesOutputs) -> list[str]:
+        return _notices(outputs.server)
+
+
+def _notices(server: str) -> list[str]:
+    from qhub.local.jitsi import silence
+
+    url = urlsplit(server)
+    found = []
+    if url.scheme == "http" and url.hostname not in ("localhost", "127.0.0.1", "::1"):
+        found.append(f"{server} is plain HTTP: browsers give it no camera.")
+    if reason := silence(server):
+        found.append(f"Video chat: no answer from {server}: {reason}")
+    return found

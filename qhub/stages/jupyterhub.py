@@ -24,7 +24,7 @@ from qhub.hub import names
 from qhub.hubapi import Hub
 from qhub.local.facts import Machine
 from qhub.local.settings import HubSettings, Person
-from qhub.releases import dask_gateway
+from qhub.releases import dask_gateway, jitsi
 from qhub.releases import jupyterhub as release
 from qhub.releases.chart import Chart, mirrored
 from qhub.stages.base import Address, InCluster, Log, Process, Stage
@@ -327,6 +327,7 @@ def pod_settings(config: Config) -> dict[str, Any]:
         "image": str(release.server_image(config)),
         "own_homes": config.storage.home is not None,
         "home_size": str(config.storage.home or ""),
+        "panel": jitsi.panel_files(),
         "tolerations": [],
         "volumes": [],
         "mounts": [],
