@@ -96,6 +96,19 @@ conda_store: {enabled: false}
 jupyterlab: {idle_culler: {server_shutdown_no_activity_timeout: 0}}
 """,
     "jitsi-of-others": "jitsi: {enabled: true, server: 'https://meet.example.org'}",
+    "jitsi-of-others-with-tokens": """\
+jitsi: {enabled: true, server: 'https://meet.example.org', app_id: demo, app_secret: {env: HOME}}
+""",
+    "jitsi-by-a-load-balancer": """\
+jitsi:
+  enabled: true
+  domain: talk.example.org
+  media: {service: LoadBalancer, addresses: [192.0.2.7], annotations: {example.org/kind: udp}}
+""",
+    "jitsi-by-ports-of-its-node": """\
+cluster: {pod_security: privileged}
+jitsi: {enabled: true, media: {service: HostPort, port: 10001}}
+""",
     "mirrored-images": "mirror: {images: registry.example.org/mirror}",
     "own-images": """\
 default_images:

@@ -6,10 +6,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from qhub.config.fields import (
+    Address,
     Cidr,
     Color,
     Cores,
     Disk,
+    Domain,
     Email,
     FileOrAddress,
     FilePath,
@@ -385,6 +387,34 @@ class KubeSsh(Section):
     )
 
 
+class JitsiMedia(Section):
+    """Sound and pictures of an own Jitsi server: UDP, that Traefik has no part in."""
+
+    service: Literal["NodePort", "LoadBalancer", "HostPort"] = Field(
+        "NodePort",
+        description="`NodePort`: a port of every node; `LoadBalancer`: an address that the "
+        "cluster's provider gives; `HostPort`: a port of its own node, for `cluster.pod_security: "
+        "privileged`.",
+    )
+    port: int | None = Field(
+        None, ge=1, le=65_535, description="UDP port. Default: 30000 with `NodePort`, else 10000."
+    )
+    addresses: list[Address] = Field(
+        default_factory=list,
+        description="IP addresses that browsers reach it by. Default: that of its node; with "
+        "`LoadBalancer` what a STUN server sees.",
+    )
+    annotations: dict[str, str] = Field(
+        default_factory=dict,
+        description="`LoadBalancer`: annotations of the Service, what it is to be like.",
+    )
+
+    @property
+    def udp_port(self) -> int:
+        """The port that browsers send to."""
+        return self.port or (30_000 if self.service == "NodePort" else 10_000)
+
+
 class Jitsi(Section):
     """Video chat in JupyterLab."""
 
@@ -393,6 +423,19 @@ class Jitsi(Section):
         None,
         description="A Jitsi server that is there. Default: `https://meet.jit.si` for the local "
         "provider, else one of its own.",
+    )
+    app_id: Title | None = Field(
+        None, description="`server`, where it takes tokens: the ID that these bear."
+    )
+    app_secret: SecretRef | None = Field(
+        None, description="And the secret that they are signed with."
+    )
+    domain: Domain | None = Field(
+        None, description="Kubernetes: name of its own server. Default: `meet.` before `domain`."
+    )
+    media: JitsiMedia = Field(
+        default_factory=defaults(JitsiMedia),
+        description="Kubernetes: how sound and pictures reach its own server.",
     )
 
 

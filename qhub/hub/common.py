@@ -12,7 +12,7 @@ from typing import Any
 from tornado.httpserver import HTTPServer
 from tornado.log import app_log
 
-from . import headers
+from . import headers, rooms
 from .account import LOGIN_SHELL
 from .authenticator import PasswordAuthenticator, listed
 from .theme import template_vars
@@ -48,6 +48,8 @@ def configure(c: Any, settings: dict[str, Any], url: str) -> None:
     c.JupyterHub.template_paths = [str(Path(__file__).parent / "templates")]
     c.JupyterHub.template_vars = template_vars(settings)
     _web(c, settings["theme"], url)
+    if settings["room_access"]:
+        rooms.configure(c, settings["room_access"])
     c.Spawner.default_url = "/lab"
     c.Spawner.http_timeout = 60
     c.Spawner.start_timeout = 120

@@ -28,6 +28,8 @@ def read(folder: Path) -> dict[str, Any]:
         settings["users"][name]["password_hash"] = hashed
     settings["authentication"]["config"] = secrets["authentication"]
     settings["tokens"] = secrets["tokens"]
+    if settings["room_access"]:
+        settings["room_access"]["app_secret"] = secrets["rooms"] or secrets["tokens"]["jitsi"]
     return settings
 
 

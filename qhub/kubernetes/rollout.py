@@ -39,10 +39,11 @@ def wait_ready(
     namespace: str,
     *,
     deployments: Sequence[str] = (),
+    stateful_sets: Sequence[str] = (),
     jobs: Sequence[str] = (),
     deadline: float = DEADLINE_SECONDS,
 ) -> None:
-    """Wait until Jobs are done and Deployments run what they were last told to.
+    """Wait until Jobs are done, Deployments and StatefulSets run what they were last told to.
 
     Raises:
         StageError: They don't; with events, states and last log lines of the pods concerned.
@@ -51,6 +52,7 @@ def wait_ready(
     wanted: list[tuple[str, Callable[[Cluster, str, str], str | None]]] = [
         *((name, job_obstacle) for name in jobs),
         *((name, deployment_obstacle) for name in deployments),
+        *((name, stateful_set_obstacle) for name in stateful_sets),
     ]
     started = time.monotonic()
     since: dict[str, float] = {}
@@ -80,6 +82,18 @@ def deployment_obstacle(cluster: Cluster, namespace: str, name: str) -> str | No
         return "was not looked at yet"
     ready, updated = status.available_replicas or 0, status.updated_replicas or 0
     if updated < wanted or ready < wanted or (status.replicas or 0) > wanted:
+        return f"{min(updated, ready)} of {wanted} pods are ready"
+    return None
+
+
+def stateful_set_obstacle(cluster: Cluster, namespace: str, name: str) -> str | None:
+    """What keeps a StatefulSet from running as it was last told to; None when it does."""
+    found = cluster.ask(cluster.apps.read_namespaced_stateful_set, name, namespace)
+    status, wanted = found.status, found.spec.replicas or 0
+    if (status.observed_generation or 0) < found.metadata.generation:
+        return "was not looked at yet"
+    ready, updated = status.ready_replicas or 0, status.updated_replicas or 0
+    if min(ready, updated) < wanted:
         return f"{min(updated, ready)} of {wanted} pods are ready"
     return None
 

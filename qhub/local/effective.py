@@ -48,6 +48,7 @@ def resolve(machine: Machine, settings: HubSettings) -> dict[str, Any]:
     data["authentication"]["config"] = credentials.resolved(
         data["authentication"]["config"], machine.deployment, "authentication"
     )
+    data["room_access"] = credentials.resolved(data["room_access"], machine.deployment, "jitsi")
     return data
 
 

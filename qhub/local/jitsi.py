@@ -108,9 +108,12 @@ def _install_panel(machine: Machine, panel: Path) -> None:
 
 def _write_rooms(machine: Machine, settings: JitsiSettings, name: str, key: str) -> None:
     user = settings.users[name]
-    found = [(group, room(key, settings.project_name, group)) for group in sorted(user.groups)]
+    found = [
+        (group, group if settings.door else room(key, settings.project_name, group))
+        for group in sorted(user.groups)
+    ]
     page = {
-        "videoChatServer": settings.server,
+        "videoChatServer": f"{machine.url}/hub/video-chat" if settings.door else settings.server,
         "videoChatRooms": [{"group": group, "name": room} for group, room in found],
     }
     folder = video_chat.rooms(machine.directory, name)

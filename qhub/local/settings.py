@@ -142,6 +142,16 @@ class Authentication(_Settings):
     )
 
 
+class RoomAccess(_Settings):
+    """A Jitsi server that lets in who has a token of the hub."""
+
+    server: str = Field(description="its address")
+    app_id: str = Field(description="what tokens bear")
+    app_secret: Reference | None = Field(description="what they are signed with")
+    subject: str = Field(description="the name by which the server knows itself")
+    project: str = Field(description="begins the names of rooms")
+
+
 class HubSettings(_Settings):
     """Who uses the hub, with what, and how it looks."""
 
@@ -153,6 +163,9 @@ class HubSettings(_Settings):
     idle_culler: IdleCuller = Field(default_factory=lambda: IdleCuller())
     authentication: Authentication = Field(default_factory=lambda: Authentication())
     monitoring: bool = Field(False, description="whether Prometheus may read metrics")
+    room_access: RoomAccess | None = Field(
+        None, description="null: whoever knows the name of a room of video chat gets in"
+    )
     conda_store: str | None = Field(
         None, description="where conda-store runs beside: the namespace that everybody sees"
     )
@@ -248,4 +261,5 @@ class JitsiSettings(_Settings):
 
     project_name: str = Field(description="begins the names of rooms")
     server: str = Field(description="address of the Jitsi server")
+    door: bool = Field(False, description="whether the hub leads on into rooms, with tokens")
     users: dict[str, Person]

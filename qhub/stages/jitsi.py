@@ -1,14 +1,14 @@
 """09-jitsi: video chat in JupyterLab, with a room for each group.
 
-`processes`: in this machine's JupyterLab. `kubernetes`: in that of people's pods. The rooms are at
-a Jitsi server that is there already.
+`processes`: in this machine's JupyterLab, at a Jitsi server that is there already. `kubernetes`: in
+that of people's pods, there or at one of the deployment's own, which is a Helm release.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -18,10 +18,13 @@ from qhub.errors import StageError
 from qhub.local.facts import Machine
 from qhub.local.settings import JitsiSettings
 from qhub.releases import jitsi as release
-from qhub.stages.base import InCluster, Stage
-from qhub.stages.infrastructure import GONE, LocalInfrastructure
-from qhub.stages.jupyterhub import LocalJupyterHub, people
+from qhub.releases.chart import Chart
+from qhub.stages.base import Address, InCluster, Release, Stage
+from qhub.stages.infrastructure import GONE, ExistingInfrastructure, LocalInfrastructure
+from qhub.stages.jupyterhub import KubernetesJupyterHub, LocalJupyterHub, people, room_access
+from qhub.stages.kubernetes_ingress import SERVICE, KubernetesIngress, server
 from qhub.stages.kubernetes_initialize import KubernetesInitialize
+from qhub.stages.release import ReleaseStage
 
 PUBLIC_SERVER = "https://meet.jit.si"
 
@@ -30,7 +33,8 @@ def settings(config: Config) -> JitsiSettings:
     """Whose rooms are where."""
     return JitsiSettings(
         project_name=config.project_name,
-        server=config.jitsi.server or PUBLIC_SERVER,
+        server=server(config) or PUBLIC_SERVER,
+        door=room_access(config) is not None,
         users=people(config),
     )
 
@@ -80,34 +84,101 @@ class LocalJitsi(Stage[JitsiSettings, LocalOutputs]):
         return _notices(outputs.server)
 
 
+class KubernetesInputs(JitsiSettings):
+    """Whose rooms are where, and the server."""
+
+    chart: Chart | None = Field(description="None: the server is somebody else's.")
+    domain: str = Field(description="Name of its own server.")
+    udp_port: int = Field(description="Port of sound and pictures of its own server.")
+    values: dict[str, Any] = Field(description="Values of the chart.")
+
+
 class KubernetesOutputs(InCluster):
     """Outputs of the kubernetes module."""
 
     server: str = Field(description="The Jitsi server.")
+    domain: str = Field(description="The name of its own server; empty: it is somebody else's.")
 
 
-class KubernetesJitsi(Stage[JitsiSettings, KubernetesOutputs]):
+class KubernetesJitsi(ReleaseStage[KubernetesInputs, KubernetesOutputs]):
     """A panel for the JupyterLab of people's pods, which mount it and their own rooms."""
 
     name = "09-jitsi"
     variant = "kubernetes"
+    release_name = release.NAME
     providers = ("existing",)
-    Inputs = JitsiSettings
+    Inputs = KubernetesInputs
     Outputs = KubernetesOutputs
-    depends_on = (KubernetesInitialize,)
+    depends_on = (
+        ExistingInfrastructure,
+        KubernetesInitialize,
+        KubernetesIngress,
+        KubernetesJupyterHub,
+    )
     sources: ClassVar[Mapping[str, Path]] = {"panel": release.PANEL}
 
-    def applies_to(self, config: Config) -> bool:
-        return config.jitsi.enabled and config.jitsi.server is not None
+    @property
+    def address(self) -> str:
+        return f"{super().address}[0]"
 
-    def inputs(self, config: Config) -> JitsiSettings:
-        return settings(config)
+    def applies_to(self, config: Config) -> bool:
+        return config.jitsi.enabled
+
+    def inputs(self, config: Config) -> KubernetesInputs:
+        own = release.own(config)
+        return KubernetesInputs(
+            **dict(settings(config)),
+            chart=release.source(config) if own else None,
+            domain=release.domain(config) if own else "",
+            udp_port=config.jitsi.media.udp_port,
+            values=release.values(config, server(config) or "") if own else {},
+        )
 
     def example(self, config: Config) -> KubernetesOutputs:
-        return KubernetesOutputs(namespace=config.namespace, server=self.inputs(config).server)
+        given = self.inputs(config)
+        return KubernetesOutputs(
+            namespace=config.namespace, server=given.server, domain=given.domain
+        )
+
+    def check(self, outputs: KubernetesOutputs) -> None:
+        from qhub.kubernetes.rollout import wait_ready
+
+        if outputs.domain:
+            wait_ready(
+                self.name,
+                outputs.context,
+                outputs.namespace,
+                deployments=[f"{release.NAME}-{part}" for part in ("web", "jicofo", "jvb-0")],
+                stateful_sets=[f"{release.NAME}-prosody"],
+            )
+
+    def drift(self, outputs: KubernetesOutputs) -> dict[str, str]:
+        return super().drift(outputs) if outputs.domain else {}
+
+    def repair(self, outputs: KubernetesOutputs) -> None:
+        if outputs.domain:
+            super().repair(outputs)
+
+    def releases(self, outputs: KubernetesOutputs) -> list[Release]:
+        return super().releases(outputs) if outputs.domain else []
+
+    def addresses(self, outputs: KubernetesOutputs) -> list[Address]:
+        return [Address("Jitsi", outputs.server)] if outputs.domain else []
 
     def notices(self, outputs: KubernetesOutputs) -> list[str]:
-        return _notices(outputs.server)
+        if not outputs.domain:
+            return _notices(outputs.server)
+        from qhub.kubernetes.cluster import reach
+        from qhub.kubernetes.entrance import Entrance, dns_advice
+
+        url = urlsplit(outputs.server)
+        secure = url.scheme == "https"
+        port = url.port or (443 if secure else 80)
+        entrance = Entrance(
+            reach(outputs.context), outputs.namespace, SERVICE, outputs.domain, port, secure, "/"
+        )
+        found = list(dns_advice(outputs.domain, entrance.places()))
+        return found if secure else [*found, _no_camera(outputs.server)]
 
 
 def _notices(server: str) -> list[str]:
@@ -116,7 +187,11 @@ def _notices(server: str) -> list[str]:
     url = urlsplit(server)
     found = []
     if url.scheme == "http" and url.hostname not in ("localhost", "127.0.0.1", "::1"):
-        found.append(f"{server} is plain HTTP: browsers give it no camera.")
+        found.append(_no_camera(server))
     if reason := silence(server):
         found.append(f"Video chat: no answer from {server}: {reason}")
     return found
+
+
+def _no_camera(server: str) -> str:
+    return f"{server} is plain HTTP: browsers give it no camera."

@@ -24,7 +24,8 @@ from qhub.hub import names
 from qhub.hubapi import Hub
 from qhub.local.facts import Machine
 from qhub.local.settings import HubSettings, Person
-from qhub.releases import dask_gateway, jitsi
+from qhub.releases import dask_gateway
+from qhub.releases import jitsi as jitsi_release
 from qhub.releases import jupyterhub as release
 from qhub.releases.chart import Chart, mirrored
 from qhub.stages.base import Address, InCluster, Log, Process, Stage
@@ -36,6 +37,7 @@ from qhub.stages.infrastructure import (
 )
 from qhub.stages.kubernetes_ingress import KubernetesIngress
 from qhub.stages.kubernetes_ingress import address as public_address
+from qhub.stages.kubernetes_ingress import server as jitsi_server
 from qhub.stages.kubernetes_initialize import (
     KubernetesInitialize,
     deployment_name,
@@ -59,11 +61,28 @@ def hub_settings(config: Config) -> HubSettings:
                 mode="json", exclude_none=True
             ),
             "monitoring": config.monitoring.enabled,
+            "room_access": room_access(config),
             "conda_store": config.conda_store.default_namespace
             if config.conda_store.enabled
             else None,
         }
     )
+
+
+def room_access(config: Config) -> dict[str, Any] | None:
+    """The Jitsi server that takes tokens of the hub; None: there is none."""
+    jitsi, server = config.jitsi, jitsi_server(config)
+    own = jitsi_release.own(config)
+    if not (jitsi.enabled and server and (own or jitsi.app_secret)):
+        return None
+    secret = jitsi.app_secret
+    return {
+        "server": server,
+        "app_id": jitsi_release.APP if own else jitsi.app_id,
+        "app_secret": secret.model_dump(mode="json", exclude_none=True) if secret else None,
+        "subject": jitsi_release.XMPP if own else urlsplit(server).hostname,
+        "project": config.project_name,
+    }
 
 
 def people(config: Config) -> dict[str, Person]:
@@ -215,6 +234,10 @@ class KubernetesInputs(BaseModel):
     overrides: dict[str, Any] = Field(description="Values that go over all others.")
 
 
+TOKENS = ("qhub", "ssh", "dask-gateway", "conda-store", "jitsi")
+"""What the hub shares a secret with."""
+
+
 class KubernetesOutputs(InCluster):
     """What later stages use of the hub in a cluster."""
 
@@ -259,7 +282,12 @@ class KubernetesJupyterHub(ReleaseStage[KubernetesInputs, KubernetesOutputs]):
             for name, user in security.users.items()
             if (hashed := user.password_hash(f"{salt} {name}"))
         }
-        return {"passwords": passwords, "authentication": security.authentication.resolve()}
+        signing = config.jitsi.app_secret if room_access(config) else None
+        return {
+            "passwords": passwords,
+            "authentication": security.authentication.resolve(),
+            "rooms": signing.resolve() if signing else None,
+        }
 
     def example(self, config: Config) -> KubernetesOutputs:
         return KubernetesOutputs(
@@ -267,7 +295,7 @@ class KubernetesJupyterHub(ReleaseStage[KubernetesInputs, KubernetesOutputs]):
             namespace=config.namespace,
             folders_job="qhub-folders-example",
             api_url=f"http://hub.{config.namespace}.svc:8081/hub/api",
-            tokens=dict.fromkeys(("qhub", "ssh", "dask-gateway", "conda-store"), "example"),
+            tokens=dict.fromkeys(TOKENS, "example"),
         )
 
     def check(self, outputs: KubernetesOutputs) -> None:
@@ -306,6 +334,8 @@ def pod_settings(config: Config) -> dict[str, Any]:
     settings = hub_settings(config).model_dump(mode="json")
     for user in settings["users"].values():
         del user["password"]
+    if settings["room_access"]:
+        del settings["room_access"]["app_secret"]
     authentication = config.security.authentication
     settings["authentication"] = {
         "type": authentication.type,
@@ -327,7 +357,7 @@ def pod_settings(config: Config) -> dict[str, Any]:
         "image": str(release.server_image(config)),
         "own_homes": config.storage.home is not None,
         "home_size": str(config.storage.home or ""),
-        "panel": jitsi.panel_files(),
+        "panel": jitsi_release.panel_files(),
         "tolerations": [],
         "volumes": [],
         "mounts": [],

@@ -16,6 +16,7 @@ from qhub.config import Config
 from qhub.dns import Dns, publish, withdraw, zone_of
 from qhub.dns.advice import advice
 from qhub.errors import ClusterError, PreflightError
+from qhub.releases import jitsi
 from qhub.releases import traefik as release
 from qhub.releases.chart import Chart
 from qhub.stages.base import InCluster
@@ -57,6 +58,7 @@ class IngressInputs(BaseModel):
 
     chart: Chart
     domain: str = Field(description="The name under which users open the hub.")
+    more_domains: list[str] = Field(description="Further names, of the same certificate.")
     url: str = Field(description="The address that users open.")
     ingress_class: str = Field(description="What marks the Ingresses of the deployment.")
     certificate: CertificateSource
@@ -87,9 +89,23 @@ def port(config: Config) -> int | None:
 
 def address(config: Config) -> str:
     """The address that users open, with its port where that isn't the usual one."""
+    return _at(config, config.domain or "")
+
+
+def server(config: Config) -> str | None:
+    """The Jitsi server: that of the config, else the deployment's own; None: neither."""
+    return _at(config, jitsi.domain(config)) if jitsi.own(config) else config.jitsi.server
+
+
+def _at(config: Config, domain: str) -> str:
     secure = config.certificate.type != "disabled"
     suffix = f":{port(config)}" if port(config) else ""
-    return f"http{'s' * secure}://{config.domain}{suffix}"
+    return f"http{'s' * secure}://{domain}{suffix}"
+
+
+def more_domains(config: Config) -> list[str]:
+    """Names besides `domain` that the deployment answers to."""
+    return [jitsi.domain(config)] if jitsi.own(config) else []
 
 
 def marks(config: Config) -> dict[str, str]:
@@ -119,6 +135,7 @@ class KubernetesIngress(ReleaseStage[IngressInputs, IngressOutputs]):
             {
                 "chart": release.source(config),
                 "domain": config.domain,
+                "more_domains": more_domains(config),
                 "url": address(config),
                 "ingress_class": name,
                 "certificate": {
@@ -252,14 +269,14 @@ def _files(config: Config) -> tuple[str, str] | None:
 
 def _certificate_obstacle(config: Config) -> str | None:
     """What keeps a certificate of type `existing` from being used; None: nothing."""
-    from qhub.kubernetes.certificate import pair_obstacle
     from qhub.kubernetes.cluster import Access, Cluster
 
-    given, domain, namespace = config.certificate, config.domain or "", config.namespace
+    given, namespace = config.certificate, config.namespace
+    names = [config.domain or "", *more_domains(config)]
     if given.type != "existing":
         return None
     if files := _files(config):
-        wrong = pair_obstacle(files[0].encode(), files[1].encode(), domain)
+        wrong = _wrong(files[0].encode(), files[1].encode(), names)
         return f"{given.certificate_file} {wrong} (certificate.certificate_file)" if wrong else None
     name = given.secret_name or ""
     found = Cluster(Access.find(config.existing.kube_context)).secret(namespace, name)
@@ -271,8 +288,15 @@ def _certificate_obstacle(config: Config) -> str | None:
         )
     if lacking := sorted({"tls.crt", "tls.key"} - set(found)):
         return f"the Secret {name} lacks {', '.join(lacking)} (certificate.secret_name)"
-    wrong = pair_obstacle(found["tls.crt"], found["tls.key"], domain)
+    wrong = _wrong(found["tls.crt"], found["tls.key"], names)
     return f"the certificate in Secret {name} {wrong} (certificate.secret_name)" if wrong else None
+
+
+def _wrong(certificate: bytes, key: bytes, names: list[str]) -> str | None:
+    """What keeps a certificate from serving all of the names."""
+    from qhub.kubernetes.certificate import pair_obstacle
+
+    return next(filter(None, (pair_obstacle(certificate, key, name) for name in names)), None)
 
 
 def _notices(outputs: IngressOutputs, entrance: Entrance) -> Iterator[str]:

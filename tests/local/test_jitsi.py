@@ -75,7 +75,7 @@ class Chat:
     hub: Deployment
     server: str
 
-    def up(self, **groups: list[str]) -> str:
+    def up(self, *, door: bool = False, **groups: list[str]) -> str:
         """Open the rooms of everybody's groups, or of those that are given."""
         users = {
             name: {key: user[key] for key in ("uid", "primary_group", "groups")}
@@ -83,7 +83,7 @@ class Chat:
         }
         for name, own in groups.items():
             users[name]["groups"] = own
-        settings = {"project_name": "qjit", "server": self.server, "users": users}
+        settings = {"project_name": "qjit", "server": self.server, "door": door, "users": users}
         path = self.hub.folder / "jitsi.tfvars.json"
         path.write_text(json.dumps(settings))
         path.chmod(0o644)
@@ -182,6 +182,70 @@ def test_nobody_learns_of_other_rooms(chat: Chat, page: Page) -> None:
     chat.up(ben=["captains"])
     reload(page)
     assert groups(page) == ["captains"]
+
+
+SECRET = "what the hub and the Jitsi server share, and nobody else does"
+
+
+@pytest.fixture
+def door(changing: Deployment, meet: Meet) -> Iterator[Chat]:
+    """A deployment whose Jitsi server takes tokens of the hub."""
+    changing.environment["QHUB_TEST_JITSI"] = SECRET
+    changing.settings["room_access"] = {
+        "server": meet.url,
+        "app_id": "demo",
+        "app_secret": {"env": "QHUB_TEST_JITSI"},
+        "subject": "localhost",
+        "project": "qjit",
+    }
+    changing.hub_up()
+    made = Chat(changing, meet.url)
+    made.up(door=True)
+    yield made
+    made.down()
+
+
+def claims(hub: Deployment, token: str) -> dict[str, Any]:
+    """What a token says, read by the library that the hub's own authenticators use."""
+    code = "import jwt, json, sys; print(json.dumps(jwt.decode(*sys.argv[1:3], ['HS256'], "
+    code += "audience='demo', issuer='demo')))"
+    python = hub.machine.interpreter("hub")
+    said = subprocess.check_output([python, "-c", code, token, SECRET], text=True)
+    return json.loads(said)  # type: ignore[no-any-return]
+
+
+def test_the_hub_leads_members_on_with_a_token(door: Chat, meet: Meet, page: Page) -> None:
+    hub = door.hub
+    hub.person("ben").start()
+    enter(hub, page, "ben")
+    side_tab(page).click()
+    assert groups(page) == ["sailors"]
+    page.get_by_role("button", name="Enter the room of sailors").click()
+    inside = page.frame_locator("iframe[title='Video chat of sailors']")
+    expect(inside.locator("#room")).to_have_text("room qjit-sailors", timeout=30_000)
+    expect(inside.locator("#name")).to_have_text("name ben")
+    [entered] = [path for path in meet.entered if path.startswith("/qjit-sailors?jwt=")]
+    said = claims(hub, entered.partition("=")[2])
+    assert (said["room"], said["sub"]) == ("qjit-sailors", "localhost")
+    assert said["context"]["user"] == {"id": "ben", "name": "ben", "moderator": False}
+
+
+def test_nobody_else_gets_a_token(door: Chat, meet: Meet) -> None:
+    hub = door.hub
+    ben = hub.person("ben")
+    ben.request("/hub/video-chat/captains")
+    assert ben.status == 403
+    # As a page of another user's server, which is at the same address, would ask.
+    ben.request("/hub/video-chat/sailors", headers={"Sec-Fetch-Mode": "cors"})
+    assert ben.status == 403
+    stranger = hub.visitor()
+    stranger.request("/hub/video-chat/sailors")
+    assert "/hub/login" in stranger.url
+    assert not [path for path in meet.entered if "jwt" in path]
+    ben.start()
+    ben.enter()
+    shown = ben.run("import os; print('\\n'.join(f'{k}={v}' for k, v in os.environ.items()))")
+    assert SECRET not in shown
 
 
 def test_panels_are_readable_in_the_dark(any_hub: Deployment, meet: Meet, page: Page) -> None:

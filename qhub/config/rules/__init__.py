@@ -20,6 +20,7 @@ RULES: list[Callable[[Look], Iterator[Finding]]] = [
     deployment.terraform_state,
     deployment.local_address,
     deployment.local_ports,
+    deployment.jitsi,
     deployment.zones,
     deployment.node_groups,
     people.ids,

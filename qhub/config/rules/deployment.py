@@ -184,6 +184,32 @@ def local_ports(look: Look) -> Iterator[Finding]:
         yield Finding(path, message, "take another, 8022 say")
 
 
+_OWN_JITSI = ("domain", "media")
+_TOKENS = ("app_id", "app_secret")
+
+
+def jitsi(look: Look) -> Iterator[Finding]:
+    """A server that is there takes tokens; one of its own has a name and ports."""
+    there = look.value("jitsi", "server") is not None
+    if look.meant("jitsi", "server") != look.has("jitsi", "server"):
+        return
+    for key in _OWN_JITSI if there else ():
+        if look.has("jitsi", key):
+            message = f"`{key}` belongs to a Jitsi server of its own, and there is `server`"
+            yield Finding(("jitsi", key), message, "delete one of them", key=True)
+    given = [key for key in _TOKENS if look.has("jitsi", key)]
+    for key in given if not there else ():
+        message = f"`{key}` is what a Jitsi server knows that is there, and `server` names none"
+        yield Finding(("jitsi", key), message, "name it, or delete this", key=True)
+    lacking = [key for key in _TOKENS if _lacks(look, "jitsi", key)]
+    if there and given and lacking:
+        yield Finding(("jitsi", given[0]), f"`{given[0]}` needs `{lacking[0]}`", key=True)
+    path = ("jitsi", "media", "service")
+    if look.value(*path) == "HostPort" and look.value("cluster", "pod_security") != "privileged":
+        message = "`HostPort` is what the namespace's Pod Security forbids"
+        yield Finding(path, message, "set `cluster.pod_security: privileged`, or take `NodePort`")
+
+
 def zones(look: Look) -> Iterator[Finding]:
     """Zones lie in the region."""
     for block in ("amazon_web_services", "google_cloud_platform"):

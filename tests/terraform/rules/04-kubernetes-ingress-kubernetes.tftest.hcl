@@ -14,6 +14,7 @@ variables {
   }
   chart         = { repository = "https://charts.example.org", name = "traefik", version = "1.2.3" }
   domain        = "hub.example.org"
+  more_domains  = []
   url           = "https://hub.example.org"
   ingress_class = "demo-dev"
   certificate   = { type = "self-signed" }
@@ -41,6 +42,20 @@ run "signs_a_certificate_itself" {
   assert {
     condition     = output.annotations["traefik.ingress.kubernetes.io/router.entrypoints"] == "websecure"
     error_message = "with a certificate, users come by HTTPS"
+  }
+}
+
+run "signs_for_all_names" {
+  variables {
+    more_domains = ["meet.hub.example.org"]
+  }
+
+  assert {
+    condition = (
+      tls_self_signed_cert.certificate[0].dns_names == tolist(["hub.example.org", "meet.hub.example.org"])
+      && length(kubernetes_ingress_v1.certificate[0].spec[0].tls[0].hosts) == 2
+    )
+    error_message = "the certificate is for the further names, too"
   }
 }
 

@@ -14,6 +14,7 @@ variables {
 
   project_name = "demo"
   server       = "https://meet.example.org"
+  door         = false
   users = {
     ada = { uid = 21000, primary_group = "admin", groups = ["admin", "sailors"] }
   }

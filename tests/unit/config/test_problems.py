@@ -41,6 +41,19 @@ CASES: dict[str, tuple[str, list[str]]] = {
         "monitoring: {enabled: true, x: 1}\nkubessh: {prt: 1}",
         ["1:29 `x` .* | None", "2:11 `prt` .*`port`.*allowed here: enabled, port"],
     ),
+    "an own Jitsi server beside another": (
+        "jitsi:\n  server: https://meet.example.org\n  media: {port: 10000}",
+        ["3:3 `media` belongs to a Jitsi server of its own"],
+    ),
+    "tokens for no Jitsi server": ("jitsi: {app_id: x}", ["1:9 `server` names none"]),
+    "half of what tokens need": (
+        "jitsi:\n  server: https://meet.example.org\n  app_id: x",
+        ["3:3 `app_id` needs `app_secret`"],
+    ),
+    "a port of the node where Pod Security forbids it": (
+        "jitsi: {media: {service: HostPort}}",
+        ["1:26 `HostPort` .*Pod Security"],
+    ),
     "text instead of a section": (
         "monitoring: true",
         ["1:13 `monitoring` is a mapping, this is `true`"],

@@ -34,7 +34,7 @@ resource "tls_self_signed_cert" "certificate" {
   count = local.self_signed ? 1 : 0
 
   private_key_pem       = tls_private_key.certificate[0].private_key_pem
-  dns_names             = [var.domain]
+  dns_names             = concat([var.domain], var.more_domains)
   validity_period_hours = 825 * 24
   early_renewal_hours   = 30 * 24
   allowed_uses          = ["digital_signature", "key_encipherment", "server_auth"]
@@ -73,7 +73,7 @@ resource "kubernetes_ingress_v1" "certificate" {
 
   spec {
     tls {
-      hosts       = [var.domain]
+      hosts       = concat([var.domain], var.more_domains)
       secret_name = local.tls_secret
     }
     rule {

@@ -27,6 +27,11 @@ variable "domain" {
   type        = string
 }
 
+variable "more_domains" {
+  description = "Further names, of the same certificate."
+  type        = list(string)
+}
+
 variable "url" {
   description = "The address that users open."
   type        = string

@@ -25,9 +25,10 @@ locals {
   fingerprint = sha256(join("", [nonsensitive(sha256(local.secrets)), local.settings, jsonencode(local.code)]))
 }
 
-# Tokens of the services beside the hub: theirs to ask it, its to know them.
+# Tokens of the services beside the hub: theirs to ask it, its to know them. With that of its own
+# Jitsi server the hub signs for who may enter a room.
 resource "random_password" "service" {
-  for_each = toset(["qhub", "ssh", "dask-gateway", "conda-store"])
+  for_each = toset(["qhub", "ssh", "dask-gateway", "conda-store", "jitsi"])
 
   length  = 64
   special = false

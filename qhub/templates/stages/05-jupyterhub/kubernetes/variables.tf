@@ -63,8 +63,8 @@ variable "overrides" {
 }
 
 variable "secrets" {
-  description = "Hashes of passwords, settings of the authenticator; given when applied, never in a file."
-  type        = object({ passwords = map(string), authentication = any })
+  description = "Hashes of passwords, settings of the authenticator, what tokens for rooms at somebody else's Jitsi server are signed with; given when applied, never in a file."
+  type        = object({ passwords = map(string), authentication = any, rooms = optional(string) })
   sensitive   = true
   default     = { passwords = {}, authentication = {} }
 }

@@ -25,7 +25,7 @@ resource "terraform_data" "jupyterhub" {
     # Users are in here with the hashes of their passwords: the state keeps only a fingerprint.
     settings = sha256(jsonencode([
       var.project_name, var.users, var.groups, var.profiles, var.theme, var.idle_culler, var.authentication,
-      var.monitoring, var.conda_store,
+      var.monitoring, var.conda_store, var.room_access,
     ]))
   }
 

@@ -76,6 +76,12 @@ variable "monitoring" {
   type        = bool
 }
 
+variable "room_access" {
+  description = "The Jitsi server that takes tokens of the hub, with a reference to their secret; null: none."
+  type        = any
+  default     = null
+}
+
 variable "conda_store" {
   description = "Where conda-store runs beside: its namespace that everybody sees; else null."
   type        = string

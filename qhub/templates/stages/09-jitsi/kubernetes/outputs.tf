@@ -7,3 +7,8 @@ output "server" {
   description = "The Jitsi server."
   value       = var.server
 }
+
+output "domain" {
+  description = "The name of its own server; empty: the server is somebody else's."
+  value       = local.own ? var.domain : ""
+}

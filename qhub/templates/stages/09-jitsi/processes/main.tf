@@ -23,7 +23,7 @@ resource "terraform_data" "jitsi" {
     directory = local.infrastructure.directory
     isolation = local.infrastructure.isolation
     panel     = sha256(join("", [for path in fileset(local.panel, "**") : "${path} ${filesha256("${local.panel}/${path}")}"]))
-    settings  = sha256(jsonencode([var.project_name, var.server, var.users]))
+    settings  = sha256(jsonencode([var.project_name, var.server, var.door, var.users]))
   }
 
   provisioner "local-exec" {

@@ -34,6 +34,11 @@ variable "server" {
   }
 }
 
+variable "door" {
+  description = "Whether rooms are entered through the hub, which signs tokens for them."
+  type        = bool
+}
+
 variable "users" {
   description = "Whose rooms: those of their groups."
   type = map(object({
