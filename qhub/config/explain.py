@@ -83,7 +83,11 @@ def _words(
         allowed = re.findall(r"'([^']*)'", context["expected_tags"])
         return (*_not_one_of("`type`", context["tag"], allowed, None), (*path, "type"))
     if kind == "union_tag_not_found":
-        return f"{name} lacks `type`", "allowed: password, GitHub, Auth0, custom", path
+        return (
+            f"{name} lacks `type`",
+            "allowed: password, GitHub, GitLab, Google, Auth0, OIDC, custom",
+            path,
+        )
     if kind in _COMPARED:
         key, words = _COMPARED[kind]
         return f"{name} is {words} {context[key]}, this is {_shown(value)}", None, path

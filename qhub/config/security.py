@@ -6,8 +6,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag
 
 from qhub.config.fields import (
+    Domain,
     GroupName,
     Section,
+    ServerUrl,
     Text,
     Title,
     Url,
@@ -105,7 +107,12 @@ class Group(Section):
     )
 
 
-_TYPE = "`password`, `GitHub`, `Auth0` or `custom`."
+_TYPE = "`password`, `GitHub`, `GitLab`, `Google`, `Auth0`, `OIDC` or `custom`."
+_CALLBACK = "Default: `https://DOMAIN/hub/oauth_callback`."
+_GROUPS = (
+    "Claim that lists a person's groups: they are in those that `security.groups` has, too, from "
+    "their next login on. Default: none."
+)
 
 
 class PasswordAuthentication(Section):
@@ -118,25 +125,94 @@ class PasswordAuthentication(Section):
         return {}
 
 
+class _Elsewhere(Section):
+    """Users log in at somebody else's, which `config` tells of."""
+
+    config: Any
+
+    def resolve(self) -> dict[str, Any]:
+        """The authenticator's settings, secrets included. Raises MissingSecret."""
+        return dict(_resolved(self.config))
+
+
 class GitHubConfig(Section):
     """The OAuth app at GitHub."""
 
     client_id: Title = Field(description="Client ID of the OAuth app.")
     client_secret: SecretRef = Field(description="Its secret: `{env: NAME}` or `{file: PATH}`.")
-    oauth_callback_url: Url | None = Field(
-        None, description="Default: `https://DOMAIN/hub/oauth_callback`."
-    )
+    oauth_callback_url: Url | None = Field(None, description=_CALLBACK)
 
 
-class GitHubAuthentication(Section):
+class GitHubAuthentication(_Elsewhere):
     """Users log in at GitHub; their names there are the names in `security.users`."""
 
     type: Literal["GitHub"] = Field(description=_TYPE)
     config: GitHubConfig = Field(description="The OAuth app at GitHub.")
 
-    def resolve(self) -> dict[str, Any]:
-        """The authenticator's settings, secrets included. Raises MissingSecret."""
-        return dict(_resolved(self.config))
+
+class GitLabConfig(Section):
+    """The application at GitLab."""
+
+    client_id: Title = Field(description="ID of the application.")
+    client_secret: SecretRef = Field(description="Its secret: `{env: NAME}` or `{file: PATH}`.")
+    oauth_callback_url: Url | None = Field(None, description=_CALLBACK)
+    gitlab_url: ServerUrl = Field("https://gitlab.com", description="Which GitLab.")
+
+
+class GitLabAuthentication(_Elsewhere):
+    """Users log in at GitLab; their names there are the names in `security.users`."""
+
+    type: Literal["GitLab"] = Field(description=_TYPE)
+    config: GitLabConfig = Field(description="The application at GitLab.")
+
+
+class GoogleConfig(Section):
+    """The OAuth client at Google."""
+
+    client_id: Title = Field(description="Client ID.")
+    client_secret: SecretRef = Field(description="Its secret: `{env: NAME}` or `{file: PATH}`.")
+    oauth_callback_url: Url | None = Field(None, description=_CALLBACK)
+    hosted_domain: Domain = Field(
+        description="Domain of the organisation: only its accounts may log in. What stands before "
+        "the `@` of their addresses are the names in `security.users`."
+    )
+
+
+class GoogleAuthentication(_Elsewhere):
+    """Users log in with their organisation's accounts at Google."""
+
+    type: Literal["Google"] = Field(description=_TYPE)
+    config: GoogleConfig = Field(description="The OAuth client at Google.")
+
+
+class OidcConfig(Section):
+    """The client at any provider of OpenID Connect: Keycloak, Okta, Entra ID, Dex and the like."""
+
+    client_id: Title = Field(description="ID of the client.")
+    client_secret: SecretRef = Field(description="Its secret: `{env: NAME}` or `{file: PATH}`.")
+    oauth_callback_url: Url | None = Field(None, description=_CALLBACK)
+    authorize_url: Url = Field(
+        description="`authorization_endpoint` in `/.well-known/openid-configuration` there."
+    )
+    token_url: Url = Field(description="`token_endpoint` in it.")
+    userdata_url: Url = Field(description="`userinfo_endpoint` in it.")
+    username_claim: Title = Field(
+        "preferred_username", description="Claim with the name in `security.users`."
+    )
+    groups_claim: Title | None = Field(None, description=_GROUPS)
+    scope: list[Title] = Field(
+        default_factory=lambda: ["openid", "email", "profile"], description="OAuth scopes."
+    )
+    login_service: Title = Field(
+        "OpenID Connect", description="What people are told that they sign in with."
+    )
+
+
+class OidcAuthentication(_Elsewhere):
+    """Users log in at a provider of OpenID Connect."""
+
+    type: Literal["OIDC"] = Field(description=_TYPE)
+    config: OidcConfig = Field(description="The client at the provider.")
 
 
 class Auth0Config(Section):
@@ -145,23 +221,18 @@ class Auth0Config(Section):
     client_id: Title = Field(description="Client ID of the application.")
     client_secret: SecretRef = Field(description="Its secret: `{env: NAME}` or `{file: PATH}`.")
     auth0_subdomain: Title = Field(description="`team` of `team.auth0.com`.")
-    oauth_callback_url: Url | None = Field(
-        None, description="Default: `https://DOMAIN/hub/oauth_callback`."
-    )
+    oauth_callback_url: Url | None = Field(None, description=_CALLBACK)
     scope: list[Title] = Field(
         default_factory=lambda: ["openid", "email", "profile"], description="OAuth scopes."
     )
+    groups_claim: Title | None = Field(None, description=_GROUPS)
 
 
-class Auth0Authentication(Section):
+class Auth0Authentication(_Elsewhere):
     """Users log in at Auth0."""
 
     type: Literal["Auth0"] = Field(description=_TYPE)
     config: Auth0Config = Field(description="The application at Auth0.")
-
-    def resolve(self) -> dict[str, Any]:
-        """The authenticator's settings, secrets included. Raises MissingSecret."""
-        return dict(_resolved(self.config))
 
 
 def _class_path(text: str) -> str:
@@ -170,7 +241,7 @@ def _class_path(text: str) -> str:
     return text
 
 
-class CustomAuthentication(Section):
+class CustomAuthentication(_Elsewhere):
     """Users log in by a JupyterHub authenticator class of your own."""
 
     type: Literal["custom"] = Field(description=_TYPE)
@@ -181,10 +252,6 @@ class CustomAuthentication(Section):
         default_factory=dict,
         description="Its traits. Secrets are `{env: NAME}` or `{file: PATH}` here too.",
     )
-
-    def resolve(self) -> dict[str, Any]:
-        """The authenticator's settings, secrets included. Raises MissingSecret."""
-        return dict(_resolved(self.config))
 
 
 def _resolved(settings: Any) -> Any:
@@ -205,7 +272,13 @@ def _resolved(settings: Any) -> Any:
 
 
 Authentication = Annotated[
-    PasswordAuthentication | GitHubAuthentication | Auth0Authentication | CustomAuthentication,
+    PasswordAuthentication
+    | GitHubAuthentication
+    | GitLabAuthentication
+    | GoogleAuthentication
+    | Auth0Authentication
+    | OidcAuthentication
+    | CustomAuthentication,
     Field(discriminator="type"),
 ]
 

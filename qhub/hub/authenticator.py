@@ -13,6 +13,7 @@ import hmac
 import secrets
 import threading
 from collections.abc import Mapping
+from inspect import isawaitable
 from typing import Any
 
 import bcrypt
@@ -23,6 +24,7 @@ from tornado.web import HTTPError
 from traitlets import Dict, Unicode
 
 from . import login_sign
+from .membership import Membership
 from .throttle import Throttle
 
 BROWSER_COOKIE = "qhub-browser"
@@ -134,22 +136,30 @@ def _remember_browser(handler: Any, name: str) -> None:
         )
 
 
-def listed(base: type[Any]) -> type[Any]:
+def listed(base: type[Any], membership: Membership) -> type[Any]:
     """An authenticator that keeps to the people of the settings, on top of any other."""
 
     class Listed(base):
-        people = Dict(help="the users of the settings").tag(config=True)
-
-        def check_allowed(self, username: str, auth_model: Any = None) -> bool:
-            return username in self.people
+        async def check_allowed(self, username: str, auth_model: Any = None) -> bool:
+            if membership.model(username) is None:
+                return False
+            # It may have reasons of its own against somebody: an address that is not verified, say.
+            allowed = super().check_allowed(username, auth_model)
+            return bool(await allowed if isawaitable(allowed) else allowed)
 
         async def authenticate(self, handler: Any, data: Any = None, **kwargs: Any) -> Any:
             found = await super().authenticate(handler, data, **kwargs)
-            known = found and model(self.people, self.normalize_username(found["name"]))
+            if not found:
+                return None
+            name = self.normalize_username(found["name"])
+            membership.claim(name, found.get("groups") or ())
+            known = membership.model(name)
             return {**found, **known} if known else None
 
         async def refresh_user(self, user: Any, handler: Any = None, **kwargs: Any) -> Any:
-            return model(self.people, user.name) or False
+            # What a provider said is told at a login alone; the hub has kept it.
+            membership.claim(user.name, [group.name for group in user.groups])
+            return membership.model(user.name) or False
 
     Listed.__name__ = Listed.__qualname__ = f"Listed{base.__name__}"
     return Listed

@@ -12,9 +12,10 @@ from typing import Any
 from tornado.httpserver import HTTPServer
 from tornado.log import app_log
 
-from . import headers, rooms
+from . import headers, providers, rooms
 from .account import LOGIN_SHELL
 from .authenticator import PasswordAuthenticator, listed
+from .membership import Membership
 from .theme import template_vars
 
 OPERATOR_ROLE = {
@@ -24,21 +25,19 @@ OPERATOR_ROLE = {
 }
 """What qhub itself may do at the hub."""
 
-_BUILT_IN = {
-    "GitHub": "oauthenticator.github.GitHubOAuthenticator",
-    "Auth0": "oauthenticator.auth0.Auth0OAuthenticator",
-}
 
-
-def configure(c: Any, settings: dict[str, Any], url: str) -> None:
+def configure(c: Any, settings: dict[str, Any], url: str) -> Membership:
     """People, groups, admins, looks: from the settings into JupyterHub's configuration.
 
     Args:
         c: the configuration.
         settings: what the stage was given.
         url: where people open the hub.
+
+    Returns:
+        Who is in which groups, also those that people's provider tells.
     """
-    _authentication(c, settings["authentication"], settings["users"])
+    membership = _authentication(c, settings)
     # Known to the hub from the start, so that SSH can be somebody's first way in.
     c.Authenticator.allowed_users = set(settings["users"])
     c.Authenticator.manage_groups = True
@@ -53,6 +52,7 @@ def configure(c: Any, settings: dict[str, Any], url: str) -> None:
     c.Spawner.default_url = "/lab"
     c.Spawner.http_timeout = 60
     c.Spawner.start_timeout = 120
+    return membership
 
 
 def server_arguments(culling: dict[str, Any], url: str) -> list[str]:
@@ -90,20 +90,21 @@ def _web(c: Any, theme: dict[str, Any], url: str) -> None:
     app_log.setLevel(logging.WARNING)
 
 
-def _authentication(c: Any, authentication: dict[str, Any], people: dict[str, Any]) -> None:
-    kind = authentication["type"]
+def _authentication(c: Any, settings: dict[str, Any]) -> Membership:
+    people, authentication = settings["users"], settings["authentication"]
+    kind, config = authentication["type"], authentication["config"]
+    by_claim = kind in providers.CLASSES and bool(config.get("groups_claim"))
+    membership = Membership(people, settings["groups"], by_claim=by_claim)
     if kind == "password":
         c.JupyterHub.authenticator_class = PasswordAuthenticator
         c.PasswordAuthenticator.people = people
-        return
-    path = _BUILT_IN.get(kind) or authentication["authentication_class"].replace(":", ".")
+        return membership
+    path = providers.CLASSES.get(kind) or authentication["authentication_class"].replace(":", ".")
     module, _, name = path.rpartition(".")
-    chosen = listed(getattr(importlib.import_module(module), name))
+    chosen = listed(getattr(importlib.import_module(module), name), membership)
     c.JupyterHub.authenticator_class = chosen
-    section = c[chosen.__name__]
-    section.people = people
-    for key, value in authentication["config"].items():
-        if key == "auth0_subdomain":
-            section.auth0_domain = f"{value}.auth0.com"
-        else:
-            section[key] = value
+    for key, value in providers.traits(kind, config).items():
+        c[chosen.__name__][key] = value
+    if by_claim:
+        c.JupyterHub.cookie_max_age_days = 1  # groups are told at a login
+    return membership

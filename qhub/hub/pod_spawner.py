@@ -9,6 +9,7 @@ from traitlets import Dict
 
 from . import dask_pods, dask_service, pod_jupyter
 from .choice import ProfileChoice
+from .membership import Membership
 from .pod import PersonsPod
 from .profiles import Profile
 
@@ -16,6 +17,7 @@ from .profiles import Profile
 class PodSpawner(ProfileChoice, KubeSpawner):
     """Starts a person's pod. What the chart says of pods in general holds for it, too."""
 
+    membership: Membership
     settings = Dict(help="users, groups, cluster and dask of the settings").tag(config=True)
 
     async def load_user_options(self) -> None:
@@ -25,7 +27,8 @@ class PodSpawner(ProfileChoice, KubeSpawner):
         """Take over limits, image and nodes of a profile, and who the person is."""
         super().take_profile(profile)
         self._place(profile)
-        pod = PersonsPod.of(self.user.name, self.settings)
+        name = self.user.name
+        pod = PersonsPod.of(name, self.membership.applied(name, self.settings))
         self._become(pod)
         self.environment = {
             **pod.environment,

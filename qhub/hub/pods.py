@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from . import common, dask_service, ssh_service
+from .membership import Membership
 from .pod import UMASK
 from .pod_spawner import PodSpawner
 from .profiles import Profiles
@@ -35,10 +36,10 @@ def read(folder: Path) -> dict[str, Any]:
 
 def configure(c: Any, settings: dict[str, Any]) -> None:
     """Everything: the common part, then this platform's."""
-    common.configure(c, settings, settings["cluster"]["url"])
+    membership = common.configure(c, settings, settings["cluster"]["url"])
     c.JupyterHub.tornado_settings["slow_spawn_timeout"] = 0
     _services(c, settings)
-    _spawner(c, settings)
+    _spawner(c, settings, membership)
 
 
 def _services(c: Any, settings: dict[str, Any]) -> None:
@@ -57,12 +58,10 @@ def _services(c: Any, settings: dict[str, Any]) -> None:
     ]
 
 
-def _spawner(c: Any, settings: dict[str, Any]) -> None:
-    people = settings["users"]
+def _spawner(c: Any, settings: dict[str, Any], membership: Membership) -> None:
     c.JupyterHub.spawner_class = PodSpawner
-    PodSpawner.profiles = Profiles(
-        settings["profiles"], lambda name: people.get(name, {}).get("groups", [])
-    )
+    PodSpawner.membership = membership
+    PodSpawner.profiles = Profiles(settings["profiles"], membership.of)
     spawner = c.PodSpawner
     spawner.settings = {key: settings[key] for key in ("users", "groups", "cluster", "dask")}
     spawner.cmd = [*UMASK, "jupyterhub-singleuser"]

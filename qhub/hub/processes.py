@@ -17,6 +17,7 @@ import bcrypt
 
 from . import common, dask_service, monitoring, ssh_service
 from .conda_store import service as conda_store
+from .membership import Membership
 from .profiles import Profile, Profiles, graphics_cards
 from .spawner import ProcessSpawner
 
@@ -24,7 +25,7 @@ from .spawner import ProcessSpawner
 def configure(c: Any, settings: dict[str, Any]) -> None:
     """Everything: the common part, then this platform's."""
     machine = settings["machine"]
-    common.configure(c, settings, machine["bind_url"])
+    membership = common.configure(c, settings, machine["bind_url"])
     _hub(c, machine)
     _proxy(c, machine)
     _services(c, settings["tokens"], machine)
@@ -32,7 +33,7 @@ def configure(c: Any, settings: dict[str, Any]) -> None:
         monitoring.configure(c, settings["tokens"])
     if settings["conda_store"]:
         conda_store.configure(c, settings["tokens"])
-    _spawner(c, settings, machine)
+    _spawner(c, settings, machine, membership)
 
 
 def _hub(c: Any, machine: dict[str, Any]) -> None:
@@ -82,12 +83,12 @@ def _services(c: Any, tokens: dict[str, str], machine: dict[str, Any]) -> None:
     ]
 
 
-def _spawner(c: Any, settings: dict[str, Any], machine: dict[str, Any]) -> None:
-    people = settings["users"]
+def _spawner(
+    c: Any, settings: dict[str, Any], machine: dict[str, Any], membership: Membership
+) -> None:
     c.JupyterHub.spawner_class = ProcessSpawner
-    ProcessSpawner.profiles = Profiles(
-        settings["profiles"], lambda name: people.get(name, {}).get("groups", []), _available
-    )
+    ProcessSpawner.membership = membership
+    ProcessSpawner.profiles = Profiles(settings["profiles"], membership.of, _available)
     spawner = c.ProcessSpawner
     spawner.settings = {key: settings[key] for key in ("users", "groups", "machine")}
     spawner.cmd = [machine["user_python"], "-m", "jupyterhub.singleuser"]

@@ -21,6 +21,7 @@ from . import listeners, logs
 from .account import Account, deliver, end_sandboxes, start_time
 from .choice import ProfileChoice
 from .limits import Cgroup
+from .membership import Membership
 from .profiles import Profile, told
 
 READY_POLL_SECONDS = 0.05
@@ -55,6 +56,7 @@ class StartError(Exception):
 class ProcessSpawner(ProfileChoice, LocalProcessSpawner):
     """Starts a person's server: as their Unix user where they have one, else as the hub's."""
 
+    membership: Membership
     settings = Dict(help="users, groups and machine of the settings").tag(config=True)
     services = Dict(help="how to find the services of the hub").tag(config=True)
     started = Unicode(help="when the process was started; tells it from a later one's number")
@@ -62,7 +64,8 @@ class ProcessSpawner(ProfileChoice, LocalProcessSpawner):
     @property
     def account(self) -> Account:
         """What the server runs as."""
-        return Account.of(self.user.name, self.settings)
+        name = self.user.name
+        return Account.of(name, self.membership.applied(name, self.settings))
 
     def user_env(self, env: dict[str, str]) -> dict[str, str]:
         """The environment of the person's server: theirs, nothing of the hub's."""

@@ -135,7 +135,7 @@ class IdleCuller(_Settings):
 class Authentication(_Settings):
     """How people prove who they are. Only listed users may log in, whatever the type."""
 
-    type: Literal["password", "GitHub", "Auth0", "custom"] = "password"
+    type: Literal["password", "GitHub", "GitLab", "Google", "Auth0", "OIDC", "custom"] = "password"
     authentication_class: str | None = Field(None, description="custom: module.Class")
     config: dict[str, Any] = Field(
         default_factory=dict, description="the authenticator's settings; secrets as references"

@@ -111,7 +111,7 @@ def new_deployment(cluster: Cluster, folder: Path) -> ClusterDeployment:
         "provider": "existing",
         "domain": f"{namespace}.example.org",
         "certificate": {"type": "self-signed"},
-        "ingress": {"service": "NodePort", "node_ports": _free_ports(cluster)},
+        "ingress": {"service": "NodePort", "node_ports": _node_ports(cluster)},
         # One node at a time is what every cluster's own StorageClass can do.
         "storage": {"shared_filesystem": "1Gi", "shared_access_mode": "ReadWriteOnce"},
         "security": {
@@ -135,9 +135,12 @@ def _user(uid: int, group: str, password: str, **more: Any) -> dict[str, Any]:
     return {"uid": uid, "primary_group": group, "password": {"env": password}, **more}
 
 
-def _free_ports(cluster: Cluster) -> dict[str, int]:
+def _node_ports(cluster: Cluster) -> dict[str, int]:
+    return dict(zip(("http", "https", "ssh"), free_ports(cluster, 3), strict=True))
+
+
+def free_ports(cluster: Cluster, count: int) -> list[int]:
     """Ports of the nodes that no Service has."""
     services = cluster.ask(cluster.core.list_service_for_all_namespaces).items
     taken = {port.node_port for service in services for port in service.spec.ports or ()}
-    free = random.sample([port for port in range(30000, 32768) if port not in taken], 3)
-    return dict(zip(("http", "https", "ssh"), free, strict=True))
+    return random.sample([port for port in range(30000, 32768) if port not in taken], count)

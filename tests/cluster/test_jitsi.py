@@ -13,14 +13,14 @@ import pytest
 
 from qhub.kubernetes.cluster import Cluster
 from tests.cluster.conftest import node_address, resolve
-from tests.cluster.deployment import ClusterDeployment
+from tests.cluster.deployment import ClusterDeployment, free_ports
 from tests.local.browser import Person
 
 
 @pytest.fixture(scope="module")
 def meet(deployment: ClusterDeployment, cluster: Cluster) -> Iterator[str]:
     """Where the server is, once it runs."""
-    deployment.config["jitsi"] = {"enabled": True}
+    deployment.config["jitsi"] = {"enabled": True, "media": {"port": free_ports(cluster, 1)[0]}}
     with pytest.MonkeyPatch.context() as patch:
         resolve(patch, f"meet.{deployment.domain}", node_address(cluster))
         patch.setenv("NO_PROXY", f"{deployment.domain},meet.{deployment.domain}")
@@ -117,12 +117,13 @@ def test_sound_and_pictures_have_a_port_of_the_nodes(
 ) -> None:
     read = cluster.core.read_namespaced_service
     [port] = cluster.ask(read, "jitsi-meet-jvb", deployment.namespace).spec.ports
-    assert (port.protocol, port.node_port) == ("UDP", 30000)
+    given = deployment.config["jitsi"]["media"]["port"]
+    assert (port.protocol, port.node_port) == ("UDP", given)
     [pod] = cluster.ask(
         cluster.core.list_namespaced_pod,
         deployment.namespace,
         label_selector="app.kubernetes.io/component=jvb",
     ).items
     told = {one.name: one for one in pod.spec.containers[0].env}
-    assert told["JVB_PORT"].value == "30000"
+    assert told["JVB_PORT"].value == str(given)
     assert told["JVB_ADVERTISE_IPS"].value_from.field_ref.field_path == "status.hostIP"
