@@ -71,8 +71,8 @@ def _misfits(values: dict[str, Any], shape: dict[str, Any], path: str = "$") -> 
             yield f"{place}: the chart has no such value"
         elif isinstance(wanted, dict) and not isinstance(value, dict):
             yield f"{place}: is {type(value).__name__}, not a mapping"
-        elif isinstance(wanted, dict) and wanted:
-            yield from _misfits(value, wanted, place)
+        elif isinstance(wanted, dict):
+            yield from _misfits(value, wanted, place) if wanted else ()
         elif wanted in TYPES and type(value) is not TYPES[wanted] and value is not None:
             yield f"{place}: is {type(value).__name__}, not {wanted}"
 
