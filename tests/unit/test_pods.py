@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from qhub.hub import folders, names
+from qhub.hub import folders, names, pod_jupyter
 from qhub.hub.pod import PersonsPod
 
 SETTINGS: dict[str, Any] = {
@@ -60,6 +60,29 @@ def test_who_may_read_a_folder_has_its_group() -> None:
 
 def test_a_home_of_its_own_is_mounted_by_who_makes_the_pod() -> None:
     assert "/home/ben" not in mounts("ben", own_homes=True)
+
+
+def test_what_jupyterlab_lacks_is_mounted_with_one_s_own_rooms_alone() -> None:
+    volumes = {
+        one["name"]: one for one in pod_jupyter.volumes("ben", ["package.json", "static/a.js"])
+    }
+    assert {mount["name"] for mount in pod_jupyter.mounts()} == {*volumes}
+    assert all(mount["readOnly"] for mount in pod_jupyter.mounts())
+    [rooms] = volumes["video-chat-rooms"]["secret"]["items"]
+    assert rooms == {"key": "ben", "path": "page_config.json"}
+    panel = volumes["video-chat-panel"]["configMap"]
+    assert {"key": "static..a.js", "path": "static/a.js"} in panel["items"]
+    assert panel["optional"], "a server starts without video chat, and gets it later"
+    [config] = volumes["jupyter-config"]["configMap"]["items"]
+    assert config["key"] == "jupyter_server_config.py", "nothing else of the hub's code"
+
+
+def test_the_server_is_told_of_its_limits() -> None:
+    profile = {"display_name": "Small", "mem_limit": 2**30, "cpu_limit": 1.5}
+    told = pod_jupyter.environment(profile)
+    assert (told["QHUB_MEMORY"], told["QHUB_PROFILE"]) == ("1 GB", "Small")
+    assert told["OMP_NUM_THREADS"] == "2"
+    assert "OMP_NUM_THREADS" not in pod_jupyter.environment({"display_name": "x"})
 
 
 def test_names_are_those_of_the_settings() -> None:
