@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from jupyterhub import log
 from jupyterhub.handlers import BaseHandler
 from tornado.web import HTTPError, authenticated
 
@@ -40,4 +41,6 @@ class RoomHandler(BaseHandler):
 
 def configure(c: Any, access: Mapping[str, Any]) -> None:
     """Have the hub open rooms at a Jitsi server that takes its tokens."""
+    # The hub writes where it leads visitors to its log, but for what it takes for a secret.
+    log.SCRUB_PARAM_KEYS = (*log.SCRUB_PARAM_KEYS, "jwt")
     c.JupyterHub.extra_handlers = [(rf"/{PATH}/([^/]+)", RoomHandler, {"access": access})]

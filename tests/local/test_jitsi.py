@@ -225,7 +225,11 @@ def test_the_hub_leads_members_on_with_a_token(door: Chat, meet: Meet, page: Pag
     expect(inside.locator("#room")).to_have_text("room qjit-sailors", timeout=30_000)
     expect(inside.locator("#name")).to_have_text("name ben")
     [entered] = [path for path in meet.entered if path.startswith("/qjit-sailors?jwt=")]
-    said = claims(hub, entered.partition("=")[2])
+    token = entered.partition("=")[2]
+    written = (hub.machine.logs / "hub.log").read_text()
+    assert "jwt=[secret]" in written
+    assert token not in written
+    said = claims(hub, token)
     assert (said["room"], said["sub"]) == ("qjit-sailors", "localhost")
     assert said["context"]["user"] == {"id": "ben", "name": "ben", "moderator": False}
 
