@@ -28,6 +28,7 @@ CONFIGS = {
     "plain": "",
     "everything": """\
 kubessh: {enabled: true}
+jitsi: {enabled: true}
 jupyterhub: {placeholders: 2}
 default_images: {jupyterlab: 'team/lab:1'}
 profiles:
@@ -127,6 +128,7 @@ def documents(helm: str, inputs: Any, folder: Path) -> Iterator[dict[str, Any]]:
         inputs.chart.name,
         "-n",
         "demo",
+        "--skip-tests",
         "--kube-version",
         "1.34.0",
     ]
