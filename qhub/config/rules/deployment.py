@@ -204,6 +204,9 @@ def jitsi(look: Look) -> Iterator[Finding]:
     lacking = [key for key in _TOKENS if _lacks(look, "jitsi", key)]
     if there and given and lacking:
         yield Finding(("jitsi", given[0]), f"`{given[0]}` needs `{lacking[0]}`", key=True)
+    if look.text("jitsi", "domain") and look.text("jitsi", "domain") == look.text("domain"):
+        message = "the hub is at this name, and a Jitsi server wants one to itself"
+        yield Finding(("jitsi", "domain"), message, "leave it out for `meet.` before `domain`")
     path = ("jitsi", "media", "service")
     if look.value(*path) == "HostPort" and look.value("cluster", "pod_security") != "privileged":
         message = "`HostPort` is what the namespace's Pod Security forbids"

@@ -45,6 +45,10 @@ CASES: dict[str, tuple[str, list[str]]] = {
         "jitsi:\n  server: https://meet.example.org\n  media: {port: 10000}",
         ["3:3 `media` belongs to a Jitsi server of its own"],
     ),
+    "the hub's name for a Jitsi server": (
+        "domain: hub.example.org\njitsi: {domain: hub.example.org}",
+        ["2:17 the hub is at this name"],
+    ),
     "tokens for no Jitsi server": ("jitsi: {app_id: x}", ["1:9 `server` names none"]),
     "half of what tokens need": (
         "jitsi:\n  server: https://meet.example.org\n  app_id: x",
