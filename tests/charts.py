@@ -18,7 +18,12 @@ from tests import beside
 from tests.releases import Release, merged
 
 OWN = beside.ROOT / "qhub" / "templates" / "charts"
-UNSET = {"jitsi-meet": {"jvb": {"nodePort": "int", "publicIPs": "list"}}}
+UNSET: dict[str, dict[str, Any]] = {
+    "jitsi-meet": {
+        **{part: {"image": {"tag": "str"}} for part in ("web", "prosody", "jicofo")},
+        "jvb": {"image": {"tag": "str"}, "nodePort": "int", "publicIPs": "list"},
+    }
+}
 """Values that a chart takes and whose names its own values have in a comment alone."""
 
 TYPES = {"str": str, "int": int, "bool": bool, "list": list}
