@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field
 
 from qhub.config import Config
+from qhub.dns.advice import advice
 from qhub.errors import StageError
 from qhub.local.facts import Machine
 from qhub.local.settings import JitsiSettings
@@ -169,7 +170,7 @@ class KubernetesJitsi(ReleaseStage[KubernetesInputs, KubernetesOutputs]):
         if not outputs.domain:
             return _notices(outputs.server)
         from qhub.kubernetes.cluster import reach
-        from qhub.kubernetes.entrance import Entrance, dns_advice
+        from qhub.kubernetes.entrance import Entrance
 
         url = urlsplit(outputs.server)
         secure = url.scheme == "https"
@@ -177,7 +178,7 @@ class KubernetesJitsi(ReleaseStage[KubernetesInputs, KubernetesOutputs]):
         entrance = Entrance(
             reach(outputs.context), outputs.namespace, SERVICE, outputs.domain, port, secure, "/"
         )
-        found = list(dns_advice(outputs.domain, entrance.places()))
+        found = list(advice(outputs.domain, [place.host for place in entrance.places()]))
         return found if secure else [*found, _no_camera(outputs.server)]
 
 

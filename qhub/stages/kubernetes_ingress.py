@@ -73,10 +73,16 @@ class IngressOutputs(InCluster):
 
     url: str = Field(description="The address that users open.")
     domain: str = Field(description="The name in it.")
+    more_domains: list[str] = Field([], description="Further names, of the same certificate.")
     annotations: dict[str, str] = Field(description="What makes an Ingress one of the deployment.")
     certificate: str = Field(description="Type of the certificate.")
     tls_secret: str = Field(description="Secret with the certificate; empty: not in one.")
     dns_record: DnsRecord | None = Field(None, description="The record that is made of the domain.")
+
+    @property
+    def domains(self) -> list[str]:
+        """All names that the deployment answers to."""
+        return [self.domain, *self.more_domains]
 
 
 def port(config: Config) -> int | None:
@@ -158,6 +164,7 @@ class KubernetesIngress(ReleaseStage[IngressInputs, IngressOutputs]):
                 "url": address(config),
                 "namespace": config.namespace,
                 "domain": config.domain,
+                "more_domains": more_domains(config),
                 "annotations": marks(config),
                 "certificate": config.certificate.type,
                 "tls_secret": "",
@@ -170,7 +177,8 @@ class KubernetesIngress(ReleaseStage[IngressInputs, IngressOutputs]):
         if obstacle:
             raise PreflightError(obstacle, "Nothing was changed.")
         if config.dns.auto_provision:
-            zone_of(config.dns, config.domain or "")
+            for name in (config.domain or "", *more_domains(config)):
+                zone_of(config.dns, name)
 
     def publish(self, outputs: IngressOutputs) -> list[str]:
         from qhub.kubernetes.entrance import wait_address
@@ -178,14 +186,17 @@ class KubernetesIngress(ReleaseStage[IngressInputs, IngressOutputs]):
         if outputs.dns_record is None:
             return []
         hosts = [place.host for place in wait_address(self.name, _entrance(outputs))]
-        zone = zone_of(outputs.dns_record.dns, outputs.domain)
-        written = publish(zone, outputs.domain, hosts, outputs.dns_record.owner)
+        written: list[str] = []
+        for name in outputs.domains:
+            zone = zone_of(outputs.dns_record.dns, name)
+            written += map(str, publish(zone, name, hosts, outputs.dns_record.owner))
         return [f"DNS record: {record}" for record in written]
 
     def clear(self, outputs: IngressOutputs) -> None:
         if outputs.dns_record is not None:
-            zone = zone_of(outputs.dns_record.dns, outputs.domain)
-            withdraw(zone, outputs.domain, outputs.dns_record.owner)
+            for name in outputs.domains:
+                zone = zone_of(outputs.dns_record.dns, name)
+                withdraw(zone, name, outputs.dns_record.owner)
 
     def check(self, outputs: IngressOutputs) -> None:
         from qhub.kubernetes import acme

@@ -54,6 +54,7 @@ run "signs_for_all_names" {
     condition = (
       tls_self_signed_cert.certificate[0].dns_names == tolist(["hub.example.org", "meet.hub.example.org"])
       && length(kubernetes_ingress_v1.certificate[0].spec[0].tls[0].hosts) == 2
+      && output.more_domains == tolist(["meet.hub.example.org"])
     )
     error_message = "the certificate is for the further names, too"
   }

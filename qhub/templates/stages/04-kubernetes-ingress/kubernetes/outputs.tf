@@ -8,6 +8,11 @@ output "domain" {
   value       = var.domain
 }
 
+output "more_domains" {
+  description = "Further names, of the same certificate."
+  value       = var.more_domains
+}
+
 output "namespace" {
   description = "Where it runs."
   value       = helm_release.traefik.namespace
