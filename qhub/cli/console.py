@@ -49,11 +49,17 @@ def is_terminal() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def confirm(question: str, *, yes: bool, command: str) -> None:
+def confirm(question: str, *, yes: bool, command: str, name: str | None = None) -> None:
     """Ask before something that changes things.
 
+    Args:
+        question: What is asked.
+        yes: Whether the answer was given in advance.
+        command: The command that asks.
+        name: What has to be typed to go on, where that can't be undone; None: a yes does.
+
     Raises:
-        UsageError: Nobody can be asked and `--yes` was not given.
+        UsageError: Nobody can be asked and `--yes` was not given, or another name was typed.
         typer.Exit: The answer is no.
     """
     from qhub.errors import UsageError
@@ -65,5 +71,8 @@ def confirm(question: str, *, yes: bool, command: str) -> None:
             f"{command} changes things and there is no terminal to ask on",
             hint=f"add --yes: qhub {command} --yes",
         )
-    if not typer.confirm(question, err=True):
-        raise typer.Exit(1)
+    if name is None:
+        if not typer.confirm(question, err=True):
+            raise typer.Exit(1)
+    elif typer.prompt(question, err=True, default="", show_default=False).strip() != name:
+        raise UsageError(f"that is not {name}; nothing was changed")

@@ -30,13 +30,19 @@ def destroy(
     from qhub.cli.progress import elapsed, shown
     from qhub.runner.destroy import destroy as run
     from qhub.runner.folder import Folder
+    from qhub.runner.record import Record
 
     deployment = Folder(folder_of(config, folder))
     stages = deployment.applied_stages()
     if stages:
         data = "users' files are kept" if keep_data else "with all users' files"
         say(f"destroys {', '.join(reversed(stages))} of {deployment.root}, {data}")
-        confirm("Destroy?", yes=yes, command="destroy")
+        name = Record.load(deployment).project_name
+        if keep_data or not name:
+            confirm("Destroy?", yes=yes, command="destroy")
+        else:  # nothing brings people's files back
+            question = f"Type the project's name, {name}, to destroy it"
+            confirm(question, yes=yes, command="destroy", name=name)
     with shown(output) as report:
         result = run(deployment, report, keep_data=keep_data)
     if output is Format.JSON:
