@@ -6,6 +6,7 @@
     ├── MissingSecret            1  a secret that the config refers to is not there
     ├── PreflightError           1  this machine can't take the deployment; nothing was changed
     ├── EngineError              1  no usable Terraform, or it could not be run
+    │   └── StateLocked          1  another Terraform is at work on a stage's state, or died there
     ├── StageError               1  a stage failed to plan, apply, destroy or pass its check
     ├── LocalError               1  a service of the local target could not be set up
     ├── HubError                 1  a hub doesn't answer, or refuses
@@ -93,6 +94,20 @@ class PreflightError(QhubError):
 
 class EngineError(QhubError):
     """No usable Terraform was found, or it could not be run."""
+
+
+class StateLocked(EngineError):
+    """Another Terraform holds the lock of a state, or died with it.
+
+    Args:
+        identity: Names the lock; empty where Terraform doesn't tell.
+        who: Who took it, `ada@laptop`.
+        since: When, in seconds since 1970; 0 where that is not told.
+    """
+
+    def __init__(self, message: str, identity: str, who: str, since: float) -> None:
+        super().__init__(message)
+        self.identity, self.who, self.since = identity, who, since
 
 
 class StageError(QhubError):

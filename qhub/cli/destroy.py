@@ -48,10 +48,17 @@ def destroy(
     if output is Format.JSON:
         typer.echo(
             json.dumps(
-                {"type": "result", "destroyed": result.stages, "seconds": round(result.seconds, 2)}
+                {
+                    "type": "result",
+                    "destroyed": result.stages,
+                    "kept": result.kept,
+                    "seconds": round(result.seconds, 2),
+                }
             )
         )
     elif result.stages:
+        for line in result.kept:
+            say(line)
         say(f"destroyed in {elapsed(result.seconds)}")
     else:
         say(f"nothing is deployed from {deployment.root}")

@@ -275,6 +275,16 @@ def reach(context: str) -> Cluster:
 
 
 @contextmanager
+def absent_is_done() -> Iterator[None]:
+    """Take it for done where what was to be taken away is gone already."""
+    try:
+        yield
+    except ClusterError as error:
+        if error.status != ABSENT:
+            raise
+
+
+@contextmanager
 def told(context: str) -> Iterator[None]:
     """Turn what the client and its network raise into an error that says what to do.
 

@@ -14,8 +14,7 @@ from functools import partial
 from typing import Any
 
 from qhub.errors import ClusterError
-from qhub.kubernetes.cluster import ABSENT, CONFLICT, Cluster
-from qhub.kubernetes.sweep import absent_is_done
+from qhub.kubernetes.cluster import ABSENT, CONFLICT, Cluster, absent_is_done
 
 MANAGED = {"app.kubernetes.io/managed-by": "qhub"}
 NEEDED_BY = "needed-by.qhub/"

@@ -29,12 +29,14 @@ class Lease:
     Args:
         cluster: Where the deployment is.
         name: Names the deployment, `qhub-PROJECT-NAMESPACE`.
-        holder: Who wants it: `deploy by ada@laptop, process 4711`.
+        holder: Who wants it: `deploy by ada@laptop in /home/ada/hub, process 4711`.
+        dead: Holders of whom it is known that they are no more.
     """
 
     cluster: Cluster
     name: str
     holder: str
+    dead: tuple[str, ...] = ()
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -65,7 +67,8 @@ class Lease:
                     raise
                 raise self._refusal(self._read()) from None
             return
-        if found.spec.holder_identity not in (None, "", self.holder) and not _is_over(found):
+        free = (None, "", self.holder, *self.dead)
+        if found.spec.holder_identity not in free and not _is_over(found):
             raise self._refusal(found)
         try:
             self._write(found)
@@ -96,6 +99,8 @@ class Lease:
 
     def _write(self, found: Any) -> None:
         body = self._body(found.metadata.resource_version)  # refused if another was faster
+        if found.spec.holder_identity == self.holder:
+            body.spec.acquire_time = found.spec.acquire_time
         self.cluster.ask(self._leases.replace_namespaced_lease, self.name, NAMESPACE, body)
 
     def _body(self, version: str | None) -> Any:
@@ -106,6 +111,7 @@ class Lease:
             spec=client.V1LeaseSpec(
                 holder_identity=self.holder,
                 lease_duration_seconds=LASTS_SECONDS,
+                acquire_time=datetime.now(UTC),
                 renew_time=datetime.now(UTC),
             ),
         )
@@ -118,6 +124,8 @@ class Lease:
 
     def _refusal(self, found: Any) -> LockedError:
         who = found.spec.holder_identity if found is not None else "somebody else"
+        if found is not None and found.spec.acquire_time:
+            who += f", since {found.spec.acquire_time.astimezone():%Y-%m-%d %H:%M:%S %Z}"
         return LockedError(
             f"another run is at work on this deployment: {who}",
             hint=f"wait for it to end; if it died, the lock is free {LASTS_SECONDS} s later",

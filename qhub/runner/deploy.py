@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from qhub.config import Config
-from qhub.errors import EngineError, PreflightError, StageError, UsageError
+from qhub.errors import EngineError, PreflightError, StageError, StateLocked, UsageError
+from qhub.runner.adopt import adopt
 from qhub.runner.destroy import destroy_stages
 from qhub.runner.folder import Folder
 from qhub.runner.graph import walk
@@ -21,7 +22,7 @@ from qhub.runner.render import render, write_files
 from qhub.runner.selection import WHOLE, Selection
 from qhub.stages import select
 from qhub.stages.base import Address
-from qhub.terraform import Changes, find_engine
+from qhub.terraform import Changes, Module, find_engine
 
 PARALLELISM = 4
 """Stages at the same time; there are rarely more that don't wait for one another."""
@@ -64,7 +65,7 @@ def deploy(
         folder.locked("deploy"),
         RunLog(folder, "deploy") as log,
         stop_on_signals() as stop,
-        _identified(config, folder).alone("deploy"),
+        _identified(config, folder).alone("deploy", folder),
     ):
         preflight(config, folder, selection)
         write_files(render(config), folder)
@@ -125,7 +126,7 @@ def _apply(operation: Operation, config: Config, stage: AnyStage, steps: Steps) 
     folder = operation.folder
     variables = {**operation.upstream(stage), **secret_variables(stage, config)}
     module = operation.module(stage.name, folder.stages / stage.name, variables)
-    module.init(steps.listen)
+    operation.change(module, steps, lambda _: module.init(steps.listen))
     folder.remember(stage.name)  # with the lock file, so that its destroy takes the same providers
     before = operation.read_outputs(stage, module)
     drift = stage.drift(before) if before is not None else {}
@@ -135,17 +136,7 @@ def _apply(operation: Operation, config: Config, stage: AnyStage, steps: Steps) 
         stage.prepare(operation.record.place, steps.say)
     if drift and stage.repairs:
         stage.repair(before)
-    try:
-        module.apply(steps.listen, replace=[] if stage.repairs else list(drift))
-    except EngineError:
-        # Terraform held the state's lock, so whoever left something half done is at work no more.
-        context = operation.record.context
-        left = stage.resume(config, context) if context else None
-        if left is None:
-            raise
-        steps.say(f"{left}; trying again")
-        steps.errors, steps.changes = [], Changes()
-        module.apply(steps.listen)
+    _change(operation, config, stage, module, steps, [] if stage.repairs else list(drift))
     outputs = operation.read_outputs(stage, module)
     if outputs is None:
         raise StageError(stage.name, "the module gave no outputs, or not those it should")
@@ -155,6 +146,40 @@ def _apply(operation: Operation, config: Config, stage: AnyStage, steps: Steps) 
     steps.say("checking")
     stage.check(outputs)
     folder.mark_complete(stage.name)
+
+
+def _change(
+    operation: Operation,
+    config: Config,
+    stage: AnyStage,
+    module: Module,
+    steps: Steps,
+    replace: list[str],
+) -> None:
+    """Apply the module, and take up what an earlier run left half done where that is met."""
+    known: dict[str, str] = {}
+    place = operation.record.place
+    try:
+        while True:
+            try:
+                operation.change(
+                    module, steps, lambda p: module.apply(steps.listen, replace=replace, patience=p)
+                )
+            except StateLocked:
+                raise
+            except EngineError:
+                # Terraform held the state's lock, so whoever left something is at work no more.
+                left = place and (
+                    stage.resume(config, place.context) or adopt(place, module, steps, known)
+                )
+                if not left:
+                    raise
+                steps.say(f"{left}; trying again")
+                steps.restart()
+            else:
+                return
+    finally:
+        module.adopt({})
 
 
 def _read_upstream(operation: Operation, stages: list[AnyStage], chosen: list[AnyStage]) -> None:

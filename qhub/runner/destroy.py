@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from qhub import stages as platform
-from qhub.errors import QhubError, StageError
+from qhub.errors import ClusterError, QhubError, StageError
 from qhub.runner.folder import Folder
 from qhub.runner.graph import walk
 from qhub.runner.interrupt import stop_on_signals
 from qhub.runner.log import RunLog
-from qhub.runner.operation import Operation, Steps, raise_first
+from qhub.runner.operation import AnyStage, Operation, Steps, raise_first
 from qhub.runner.progress import Report
 from qhub.runner.record import Record
 from qhub.terraform import find_engine
@@ -28,6 +28,7 @@ class Destroyed:
 
     stages: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    kept: list[str] = field(default_factory=list)
 
 
 def destroy(
@@ -43,24 +44,43 @@ def destroy(
         LockedError, Interrupted: As in `deploy`.
     """
     started = time.monotonic()
-    stages = folder.applied_stages()
-    if not stages:
+    stages, record = folder.applied_stages(), Record.load(folder)
+    if not stages and not record.place:
         return Destroyed()
     engine = find_engine()
     with (
         folder.locked("destroy"),
         RunLog(folder, "destroy") as log,
         stop_on_signals() as stop,
-        Record.load(folder).alone("destroy"),
+        record.alone("destroy", folder),
     ):
         operation = Operation(engine, folder, stop, log, report)
+        kept = _volumes(operation, keep_data=keep_data)
         errors = destroy_stages(operation, stages, keep_data=keep_data, parallelism=parallelism)
         if stop.is_set():
             raise_first(errors, stop)
-        if errors:
-            raise _left_over(operation, errors)
+        left = _left(operation, errors, keep_data=keep_data)
+        if errors or left:
+            raise _failure(operation, errors, left)
     _remove_own_files(folder)
-    return Destroyed(stages, time.monotonic() - started)
+    return Destroyed(stages, time.monotonic() - started, kept)
+
+
+def _volumes(operation: Operation, *, keep_data: bool) -> list[str]:
+    """Settle what becomes of volumes in a cluster when their claims go; returns what is kept."""
+    place = operation.record.place
+    if not place:
+        return []
+    from qhub.kubernetes import keep
+    from qhub.kubernetes.cluster import reach
+
+    kept: list[str] = []
+    cluster = reach(place.context)
+    if keep_data:
+        keep.hold(cluster, place.namespace, place.name, kept.append)
+    else:
+        keep.let_go(cluster, place.namespace, place.name)
+    return kept
 
 
 def destroy_stages(
@@ -90,35 +110,75 @@ def _dependants(operation: Operation, names: Sequence[str]) -> dict[str, list[st
 
 
 def _destroy_stage(operation: Operation, name: str, steps: Steps, *, keep_data: bool) -> None:
-    variables = {}
     found = next((s for s in platform.of(operation.record.provider) if s.name == name), None)
+    place = operation.record.place
     if found is not None:
-        for needed in found.depends_on:
-            if (outputs := operation.applied_outputs(needed())) is not None:
-                operation.outputs[needed.name] = outputs
-        variables = operation.upstream(found)
         if (own := operation.applied_outputs(found)) is not None:
             found.clear(own)
-    module = operation.module(
-        name, operation.folder.applied / name, variables, {KEEP_DATA: "1"} if keep_data else {}
-    )
-    module.init(steps.listen)
-    if module.resources():
-        module.destroy(steps.listen)
-    if found is not None and operation.record.place:
-        found.sweep(operation.record.place, steps.say)
+        if place:
+            found.vacate(place, steps.say)
+    if found is None or not place or _stands(operation, found):
+        _destroy_module(operation, name, found, steps, keep_data=keep_data)
+    else:  # an earlier run took away what it was in, and could not end this one
+        steps.say("what it was in is gone")
+    if found is not None and place:
+        found.sweep(place, steps.say)
     operation.forget(name)
 
 
-def _left_over(operation: Operation, errors: dict[str, QhubError]) -> QhubError:
-    lines = [error.message for error in errors.values()]
-    for name in errors:
-        module = operation.module(name, operation.folder.applied / name, {})
-        lines += [f"left: {name} {address}" for address in module.resources()]
+def _stands(operation: Operation, stage: AnyStage) -> bool:
+    """Whether all is there that a stage was made with; its module can't be asked without."""
+    return set(operation.folder.applied_stages()) >= {one.name for one in stage.depends_on}
+
+
+def _destroy_module(
+    operation: Operation, name: str, stage: AnyStage | None, steps: Steps, *, keep_data: bool
+) -> None:
+    variables = {}
+    if stage is not None:
+        for needed in stage.depends_on:
+            if (outputs := operation.applied_outputs(needed())) is not None:
+                operation.outputs[needed.name] = outputs
+        variables = operation.upstream(stage)
+    module = operation.module(
+        name, operation.folder.applied / name, variables, {KEEP_DATA: "1"} if keep_data else {}
+    )
+    operation.change(module, steps, lambda _: module.init(steps.listen))
+    if module.resources():
+        operation.change(
+            module, steps, lambda patience: module.destroy(steps.listen, patience=patience)
+        )
+
+
+def _left(operation: Operation, errors: dict[str, QhubError], *, keep_data: bool) -> list[str]:
+    """What is still there, by kind and name, in the words of who would look for it."""
+    place = operation.record.place
+    if place is None:
+        return [
+            f"{name} {address}"
+            for name in errors
+            for address in operation.module(name, operation.folder.applied / name, {}).resources()
+        ]
+    from qhub.kubernetes import remains
+    from qhub.kubernetes.cluster import Access, Cluster
+
+    look = remains.remains if errors else remains.awaited
+    cluster = Cluster(Access.find(place.context))
+    try:
+        found = look(cluster, place.namespace, place.name, kept=keep_data)
+    except ClusterError as error:
+        return [f"perhaps more: {error.message}"]
+    return list(map(str, found))
+
+
+def _failure(operation: Operation, errors: dict[str, QhubError], left: list[str]) -> QhubError:
+    lines = [error.message for error in errors.values()] or ["not all went"]
+    told = dict.fromkeys(error.hint or "" for error in errors.values())
+    hints = [hint for hint in told if hint and not hint.startswith("the whole story")]
+    again = f"run `qhub destroy` again; the whole story: {operation.log.path}"
+    hints.append(f"then {again}" if hints else f"mend the cause and {again}")
     return StageError(
-        "destroy",
-        "\n".join(lines),
-        hint=f"mend the cause and run `qhub destroy` again; the whole story: {operation.log.path}",
+        "destroy", "\n".join([*lines, *(f"left: {one}" for one in left)]), hint="\n".join(hints)
     )
 
 

@@ -16,15 +16,18 @@ from pydantic import BaseModel, ValidationError
 from qhub import stages as platform
 from qhub.backup.source import Source
 from qhub.config import Config
-from qhub.errors import Interrupted, QhubError, StageError, UsageError
+from qhub.errors import Interrupted, QhubError, StageError, StateLocked, UsageError
 from qhub.runner.folder import Folder, is_own_state
 from qhub.runner.log import RunLog
 from qhub.runner.progress import Progress, Report, Status
 from qhub.runner.record import Record
 from qhub.stages.base import InCluster, Stage
-from qhub.terraform import Changes, Engine, Event, Module
+from qhub.terraform import PATIENCE_SECONDS, Changes, Engine, Event, Module
 
 AnyStage = Stage[Any, Any]
+
+POLL_SECONDS = 3.0
+"""How often the lock of a state is tried."""
 
 
 @dataclass
@@ -67,6 +70,10 @@ class Steps:
             self.planned.append(event)
             self.changes = self.changes.plus(event.action)
 
+    def restart(self) -> None:
+        """Forget what a try came to that is made once more."""
+        self.errors, self.complaints, self.changes, self.planned = [], [], Changes(), []
+
     def failure(self, error: QhubError) -> QhubError:
         """The error as the user should read it: with what Terraform said of the cause."""
         if isinstance(error, Interrupted | StageError):
@@ -104,8 +111,7 @@ class Deployment:
         environment: Mapping[str, str] | None = None,
     ) -> Module:
         """The stage's module at `folder`, with the state that belongs to this deployment."""
-        backend = json.loads((folder / "backend.tf.json").read_text())["terraform"]["backend"]
-        local_state = is_own_state(backend.get("local", {}).get("path", ""))
+        local_state = is_own_state(backend(folder).get("local", {}).get("path", ""))
         return Module(
             engine=self.engine,
             folder=folder,
@@ -118,13 +124,11 @@ class Deployment:
 
     def forget(self, stage: str) -> None:
         """Drop what is kept of a stage that was destroyed, its empty state in a cluster too."""
-        applied = json.loads((self.folder.applied / stage / "backend.tf.json").read_text())
-        kept = applied["terraform"]["backend"].get("kubernetes", {})
+        kept = backend(self.folder.applied / stage).get("kubernetes", {})
         if self.record.context and kept.get("secret_suffix", "").endswith(f"-{stage}"):
-            from qhub.kubernetes.cluster import Access, Cluster
             from qhub.kubernetes.state import forget
 
-            forget(Cluster(Access.find(self.record.context)), kept["secret_suffix"])
+            forget(self.record.context, kept)
         self.folder.forget(stage)
 
     def applied_outputs(self, stage: AnyStage) -> BaseModel | None:
@@ -185,6 +189,42 @@ class Operation(Deployment):
             if needed.name in self.outputs
         }
 
+    def change(self, module: Module, steps: Steps, work: Callable[[int], None]) -> None:
+        """Have Terraform do something, also where one that died left its state locked.
+
+        Nobody else runs Terraform for a deployment in a cluster while this run is at work on it,
+        but that of a run which was just killed may still finish.
+
+        Args:
+            module: Whose state it is.
+            steps: Its stage.
+            work: Takes for how many seconds to wait for the lock.
+        """
+        if not self.record.place:
+            return work(PATIENCE_SECONDS)
+        started = time.monotonic()
+        while True:
+            try:
+                return work(0)
+            except StateLocked as error:
+                steps.restart()
+                if module.left(error) or time.monotonic() - started > PATIENCE_SECONDS:
+                    self._release(module, error, steps)
+                    return work(PATIENCE_SECONDS)
+                steps.say(f"waiting for the Terraform of an earlier run, by {error.who}, to finish")
+                self.stop.wait(POLL_SECONDS)
+                if self.stop.is_set():
+                    raise Interrupted("interrupted") from error
+
+    def _release(self, module: Module, lock: StateLocked, steps: Steps) -> None:
+        from qhub.kubernetes.state import release
+
+        context, settings = self.record.context, backend(module.folder).get("kubernetes")
+        released = context and settings and release(context, settings, lock.identity)
+        if not released:
+            module.unlock(lock, steps.listen)
+        steps.say(f"released the lock that {lock.who} left on its state: that run is over")
+
     def step(self, stage: str, work: Callable[[Steps], str]) -> None:
         """Do one stage's work between the lines that tell of its start and its end."""
         steps = Steps(stage, self.report, self.log)
@@ -199,6 +239,12 @@ class Operation(Deployment):
             )
             raise failure from error
         steps.say(message, Status.DONE)
+
+
+def backend(module: Path) -> dict[str, Any]:
+    """Where a rendered module keeps its state: the settings, by the kind of place."""
+    written = json.loads((module / "backend.tf.json").read_text(encoding="utf-8"))
+    return dict(written["terraform"]["backend"])
 
 
 def secret_variables(stage: AnyStage, config: Config) -> dict[str, Any]:

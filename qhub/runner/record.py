@@ -11,7 +11,7 @@ import getpass
 import json
 import os
 import socket
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -120,17 +120,26 @@ class Record:
             found |= Access.find(self.context).environment()
         return found
 
-    def alone(self, command: str) -> AbstractContextManager[None]:
+    @contextlib.contextmanager
+    def alone(self, command: str, folder: Folder) -> Iterator[None]:
         """Keep runs of other machines out, where the deployment can be reached from several.
+
+        Whoever holds the folder's lock knows that its earlier runs are over, however they ended.
 
         Raises:
             LockedError: One is at work.
         """
         if not self.context:
-            return contextlib.nullcontext()
+            yield
+            return
         from qhub.kubernetes.cluster import Access, Cluster
         from qhub.kubernetes.lease import Lease
 
-        who = f"{command} by {getpass.getuser()}@{socket.gethostname()}, process {os.getpid()}"
+        whose, process = f"{getpass.getuser()}@{socket.gethostname()}", os.getpid()
+        who = f"{command} by {whose} in {folder.root}, process {process}"
+        note = folder.private / "run"
+        before = note.read_text() if note.is_file() else ""
+        write(note, who.encode())
         name = f"qhub-{self.project_name}-{self.namespace}"
-        return Lease(Cluster(Access.find(self.context)), name, who).held()
+        with Lease(Cluster(Access.find(self.context)), name, who, (before,)).held():
+            yield

@@ -186,6 +186,13 @@ class Stage(ABC, Generic[InputsT, OutputsT]):
         """
         del outputs
 
+    def vacate(self, place: Place, say: Callable[[str], None]) -> None:
+        """The same where there may be no outputs, as a run was killed half way.
+
+        Raises:
+            ClusterError: Something doesn't go; the message says why.
+        """
+
     def resume(self, config: Config, context: str) -> str | None:
         """Make way after an apply that failed, where it met what an earlier run left half done.
 
@@ -208,7 +215,10 @@ class Stage(ABC, Generic[InputsT, OutputsT]):
         return []
 
     def sweep(self, place: Place, say: Callable[[str], None]) -> None:
-        """Take away what `prepare` made, and what is left of people's, once the module is gone."""
+        """Take away what `prepare` made, and what is left of people's, once the module is gone.
+
+        Also what Terraform made and was killed before it could note it.
+        """
 
     def check(self, outputs: OutputsT) -> None:
         """Ask the real thing whether it works.

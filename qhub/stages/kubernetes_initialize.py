@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from qhub.config import Config
-from qhub.stages.base import InCluster, Log, Process, Stage, Volume
+from qhub.stages.base import InCluster, Log, Place, Process, Stage, Volume
 from qhub.stages.infrastructure import ExistingInfrastructure
 from qhub.stages.logs import PodLog
 
@@ -82,12 +82,26 @@ class KubernetesInitialize(Stage[InitializeInputs, InitializeOutputs]):
             ),
         )
 
-    def clear(self, outputs: InitializeOutputs) -> None:
-        """End people's servers and clusters: pods that the hub made, not a release."""
-        from qhub.kubernetes.cluster import Access, Cluster
-        from qhub.kubernetes.sweep import end_pods
+    def prepare(self, place: Place, say: Callable[[str], None]) -> None:
+        from qhub.kubernetes import keep
+        from qhub.kubernetes.cluster import reach
 
-        end_pods(Cluster(Access.find(outputs.context)), outputs.namespace)
+        keep.take_up(reach(place.context), place.namespace, place.name, say)
+
+    def vacate(self, place: Place, say: Callable[[str], None]) -> None:
+        """Take the namespace with people's servers and all else that no release made.
+
+        Terraform would wait for each thing in turn, the longest for twenty minutes, and not say
+        for what.
+        """
+        from qhub.kubernetes.cluster import Access, Cluster
+        from qhub.kubernetes.sweep import remove_namespace, remove_priorities
+
+        cluster = Cluster(Access.find(place.context))
+        try:
+            remove_namespace(cluster, place.namespace, place.name, say)
+        finally:
+            remove_priorities(cluster, place.name)
 
     def example(self, config: Config) -> InitializeOutputs:
         return InitializeOutputs(
@@ -125,11 +139,19 @@ class KubernetesInitialize(Stage[InitializeInputs, InitializeOutputs]):
         ]
 
     def notices(self, outputs: InitializeOutputs) -> list[str]:
-        """Why pods are not well, of those that aren't."""
+        """Why pods are not well, of those that aren't; kept volumes that no claim took up."""
+        from qhub.kubernetes import keep
         from qhub.kubernetes.cluster import reach
         from qhub.kubernetes.rollout import pod_troubles
 
-        return [text for _, _, text in pod_troubles(reach(outputs.context), outputs.namespace)]
+        cluster = reach(outputs.context)
+        name = outputs.priority_classes["services"].removesuffix("-services")
+        unused = keep.unused(cluster, outputs.namespace, name)
+        return [text for _, _, text in pod_troubles(cluster, outputs.namespace)] + [
+            f"PersistentVolume {volume}, kept for {claim}, is not in use: the claim asks for"
+            " another class or size, or had a volume already"
+            for claim, volume in unused.items()
+        ]
 
     def volumes(self, outputs: InitializeOutputs) -> list[Volume]:
         from qhub.kubernetes.cluster import reach

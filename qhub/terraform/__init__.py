@@ -2,6 +2,6 @@
 
 from qhub.terraform.engine import Engine, find_engine
 from qhub.terraform.events import Changes, Event
-from qhub.terraform.module import Module
+from qhub.terraform.module import PATIENCE_SECONDS, Module
 
-__all__ = ["Changes", "Engine", "Event", "Module", "find_engine"]
+__all__ = ["PATIENCE_SECONDS", "Changes", "Engine", "Event", "Module", "find_engine"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -14,12 +16,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from qhub.errors import EngineError, Interrupted
+from qhub.errors import EngineError, Interrupted, StateLocked
 from qhub.terraform.engine import Engine
 from qhub.terraform.events import Event, parse
+from qhub.terraform.lock import began_and_died, begin, met, presence, was_kept_out
 
 POLL_SECONDS = 0.03
 """How often output is looked for; small beside the 100 ms that Terraform takes to start."""
+
+PATIENCE_SECONDS = 120
+"""How long a Terraform whose qhub died may take to finish what it was doing."""
 
 _ONE_AT_A_TIME = threading.Lock()
 """Terraform's cache of providers can't be filled by two at a time."""
@@ -54,17 +60,18 @@ class Module:
     parallelism: int | None = None
 
     def init(self, listener: Listener = _ignore) -> None:
-        """Prepare the folder; skipped where nothing that `init` looks at has changed."""
+        """Prepare the folder; skipped where nothing that `init` looks at has changed.
+
+        Raises:
+            StateLocked: It would begin a state, and another Terraform is at that.
+        """
         stamp, wanted = self.data / "qhub-init", self._init_fingerprint()
         if stamp.is_file() and stamp.read_text() == wanted:
             return
         backend = {"path": str(self.state)} if self.state else None
         self._plugins.mkdir(parents=True, exist_ok=True)
         with _ONE_AT_A_TIME:
-            code = self._run(
-                "init", listener, input=False, backend_config=backend, reconfigure=_flag()
-            )
-        self._check(code)
+            self._change("init", listener, input=False, backend_config=backend, reconfigure=_flag())
         stamp.write_text(wanted)
 
     @property
@@ -85,15 +92,47 @@ class Module:
         self._check(code)
         return False
 
-    def apply(self, listener: Listener, *, replace: Sequence[str] = ()) -> None:
-        """Make it so. Resources in `replace` are made anew, whatever their state says."""
-        options = {"replace": list(replace), "json": _flag(), "auto_approve": _flag()}
-        self._check(self._run("apply", listener, **self._shared(), **options))
+    def apply(
+        self, listener: Listener, *, replace: Sequence[str] = (), patience: int = PATIENCE_SECONDS
+    ) -> None:
+        """Make it so. Resources in `replace` are made anew, whatever their state says.
 
-    def destroy(self, listener: Listener) -> None:
-        """Take everything in the state away."""
+        Raises:
+            StateLocked: Another Terraform had the state for longer than `patience`.
+        """
+        options = {"replace": list(replace), "json": _flag(), "auto_approve": _flag()}
+        self._change("apply", listener, **self._shared(patience), **options)
+
+    def destroy(self, listener: Listener, *, patience: int = PATIENCE_SECONDS) -> None:
+        """Take everything in the state away; raises as `apply`."""
         options = {"json": _flag(), "auto_approve": _flag()}
-        self._check(self._run("destroy", listener, **self._shared(), **options))
+        self._change("destroy", listener, **self._shared(patience), **options)
+
+    def adopt(self, found: Mapping[str, str]) -> None:
+        """Have the next apply take into the state what is there already.
+
+        `terraform import` would have to know beforehand all that depends on it.
+
+        Args:
+            found: What the provider knows each by, by its address; nothing ends it.
+        """
+        file = self.folder / "adopted.tf"
+        blocks = [
+            f"import {{\n  to = {to}\n  id = {json.dumps(i)}\n}}\n" for to, i in found.items()
+        ]
+        if blocks:
+            file.write_text("\n".join(blocks), encoding="utf-8")
+        else:
+            file.unlink(missing_ok=True)
+
+    def unlock(self, lock: StateLocked, listener: Listener) -> None:
+        """Take away the lock of a Terraform that died."""
+        self._check(self._run("force-unlock", listener, lock.identity, force=_flag()))
+
+    def left(self, lock: StateLocked) -> bool:
+        """Whether a lock is surely that of a Terraform which began in this folder and died."""
+        here = f"{getpass.getuser()}@{socket.gethostname()}"
+        return lock.who == here and began_and_died(self._presence, lock.since)
 
     def output(self) -> dict[str, Any]:
         """The outputs of the last apply, sensitive ones included; empty when there are none."""
@@ -122,12 +161,35 @@ class Module:
 
         return self._run(command, keep, **options), "\n".join(lines)
 
-    def _shared(self) -> dict[str, Any]:
+    def _shared(self, patience: int = PATIENCE_SECONDS) -> dict[str, Any]:
         # Another process that is just finishing its last operation (after a kill -9 of ours, say)
         # holds the state's lock; waiting for it is right.
-        return {"input": False, "lock_timeout": "120s", "parallelism": self.parallelism}
+        return {"input": False, "lock_timeout": f"{patience}s", "parallelism": self.parallelism}
 
-    def _run(self, command: str, listener: Listener, **options: Any) -> int:
+    @property
+    def _presence(self) -> Path:
+        """Held by each Terraform that runs here."""
+        return self.data / "presence"
+
+    def _change(self, command: str, listener: Listener, **options: Any) -> None:
+        """Run a command that locks the state."""
+        said: list[str] = []
+
+        def listen(event: Event) -> None:
+            if event.is_error or event.kind == "stderr":
+                said.append(f"{event.message}\n{event.detail}")
+            listener(event)
+
+        self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        before = begin(self._presence)
+        code = self._run(command, listen, **options)
+        lock = met("\n".join(said)) if code != 0 else None
+        if lock:
+            was_kept_out(self._presence, before)
+            raise lock
+        self._check(code)
+
+    def _run(self, command: str, listener: Listener, *arguments: str, **options: Any) -> int:
         """Run one command, feed its output to `listener` line by line, return the exit code.
 
         Output goes through a file, not a pipe: if this process dies, Terraform must not die of a
@@ -142,7 +204,7 @@ class Module:
                 output.open() as reader,
                 errors.open("w+") as complaints,
             ):
-                process = self._start(command, (stream, complaints), options)
+                process = self._start([command, *arguments], (stream, complaints), options)
                 for line in self._follow(process, reader):
                     listener(parse(line))
                 complaints.seek(0)
@@ -156,26 +218,28 @@ class Module:
         return process.returncode
 
     def _start(
-        self, command: str, streams: tuple[TextIO, TextIO], options: dict[str, Any]
+        self, words: Sequence[str], streams: tuple[TextIO, TextIO], options: dict[str, Any]
     ) -> subprocess.Popen[bytes]:
         from python_terraform import Terraform
 
         builder = Terraform(working_dir=str(self.folder), terraform_bin_path="terraform")
         options = {name: value for name, value in options.items() if value is not None}
-        arguments = builder.generate_cmd_string(command, no_color=_flag(), **options)[1:]
-        if command.startswith("state "):  # takes no -no-color
+        arguments = builder.generate_cmd_string(*words, no_color=_flag(), **options)[1:]
+        if words[0].startswith("state "):  # takes no -no-color
             arguments.remove("-no-color")
         try:
-            return subprocess.Popen(
-                [*self.engine.command, *arguments],
-                cwd=self.folder,
-                env=self._environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=streams[0],
-                stderr=streams[1],
-                # Its own session, so that Ctrl-C reaches it only through us, exactly once.
-                start_new_session=True,
-            )
+            with presence(self._presence) as held:
+                return subprocess.Popen(
+                    [*self.engine.command, *arguments],
+                    cwd=self.folder,
+                    env=self._environment(),
+                    stdin=subprocess.DEVNULL,
+                    stdout=streams[0],
+                    stderr=streams[1],
+                    pass_fds=[held],
+                    # Its own session, so that Ctrl-C reaches it only through us, exactly once.
+                    start_new_session=True,
+                )
         except OSError as error:
             raise EngineError(f"{self.engine.command[0]}: {error.strerror}") from error
 

@@ -61,17 +61,31 @@ class ClusterDeployment:
 
     def qhub(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command on the deployment's file."""
-        file = self.folder / "qhub-config.yaml"
-        file.write_text(json.dumps(self.config), encoding="utf-8")  # JSON is YAML
-        known = {f"{name.upper()}_PASSWORD": password for name, password in PASSWORDS.items()}
         return subprocess.run(
-            [sys.executable, "-m", "qhub", *arguments, "--config", str(file)],
-            env={**os.environ, **known},
+            self._command(*arguments),
+            env=self._environment,
             capture_output=True,
             text=True,
             timeout=PATIENCE_SECONDS,
             check=False,
         )
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Begin a command on the deployment's file; nobody listens to it."""
+        quiet = subprocess.DEVNULL
+        return subprocess.Popen(
+            self._command(*arguments), env=self._environment, stdout=quiet, stderr=quiet
+        )
+
+    def _command(self, *arguments: str) -> list[str]:
+        file = self.folder / "qhub-config.yaml"
+        file.write_text(json.dumps(self.config), encoding="utf-8")  # JSON is YAML
+        return [sys.executable, "-m", "qhub", *arguments, "--config", str(file)]
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        known = {f"{name.upper()}_PASSWORD": password for name, password in PASSWORDS.items()}
+        return {**os.environ, **known}
 
     def deploy(self) -> dict[str, Any]:
         """Deploy, and return what the command says of its result."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ import pytest
 from qhub.errors import EngineError
 from qhub.terraform.engine import find_engine
 from qhub.terraform.events import Changes, parse
+from qhub.terraform.lock import began_and_died, begin, met, presence, was_kept_out
 from qhub.terraform.module import _hcl
 
 
@@ -105,3 +109,57 @@ def test_values_for_terraform() -> None:
     assert _hcl("as ${it} is") == "as ${it} is"
     assert json.loads(_hcl({"a": ["ü", None, 1]})) == {"a": ["ü", None, 1]}
     assert _hcl({"a": "${b} %{c}"}) == '{"a": "$${b} %%{c}"}'
+
+
+LOCKED = """\
+Error message: the state is already locked by another terraform client
+Lock Info:
+  ID:        4f6e0f2b-0a3c-1b2d-9a3d-5f0c1b2d3e4f
+  Path:
+  Operation: OperationTypeApply
+  Who:       ada@laptop
+  Version:   1.11.4
+  Created:   2026-11-26 01:20:41.123456789 +0000 UTC
+  Info:
+
+
+Terraform acquires a state lock to protect the state."""
+
+
+def test_a_lock_is_told_by_who_has_it() -> None:
+    found = met(f"Error acquiring the state lock\n{LOCKED}")
+    assert found
+    assert found.identity == "4f6e0f2b-0a3c-1b2d-9a3d-5f0c1b2d3e4f"
+    assert found.who == "ada@laptop"
+    assert datetime.fromtimestamp(found.since, UTC).isoformat()[:19] == "2026-11-26T01:20:41"
+    framed = met("\n".join(f"│ {line}" for line in LOCKED.splitlines()))  # as `init` tells it
+    assert framed
+    assert framed.identity == found.identity
+    unknown = met("Error acquiring the state lock\nno more is known")
+    assert unknown
+    assert (unknown.identity, unknown.since) == ("", 0)
+    assert met(LOCKED.partition("\n")[2]) is None
+
+
+def test_a_lock_of_one_who_began_here_is_left_once_they_died(tmp_path: Path) -> None:
+    file = tmp_path / "presence"
+    assert begin(file) == 0
+    taken = file.stat().st_mtime + 0.1
+    with presence(file) as held:
+        sleeper = subprocess.Popen(["sleep", "60"], pass_fds=[held])
+    assert not began_and_died(file, taken)  # qhub is gone, and what it began is at work
+    sleeper.kill()
+    sleeper.wait()
+    assert began_and_died(file, taken)
+    assert not began_and_died(file, taken - 60)  # somebody else's, from before
+
+
+def test_who_was_kept_out_took_no_lock(tmp_path: Path) -> None:
+    file = tmp_path / "presence"
+    begin(file)
+    taken = file.stat().st_mtime + 0.01
+    time.sleep(0.05)
+    before = begin(file)
+    assert not began_and_died(file, taken)
+    was_kept_out(file, before)
+    assert began_and_died(file, taken)
