@@ -65,7 +65,8 @@ def values(config: Config, priorities: dict[str, str]) -> dict[str, Any]:
             "fsGid": None,
             # An init container that may change the node's firewall; the NetworkPolicy does it.
             "cloudMetadata": {"blockWithIptables": False},
-            "networkPolicy": {"enabled": True},
+            # The internet is allowed by a policy of 03-kubernetes-initialize, with more left out.
+            "networkPolicy": {"enabled": True, "egressAllowRules": {"nonPrivateIPs": False}},
             "extraPodConfig": {
                 "priorityClassName": priorities["users"],
                 "enableServiceLinks": False,

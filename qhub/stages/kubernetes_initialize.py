@@ -8,9 +8,13 @@ from dataclasses import asdict
 from pydantic import BaseModel, ConfigDict, Field
 
 from qhub.config import Config
+from qhub.releases.chart import mirrored
 from qhub.stages.base import InCluster, Log, Place, Process, Stage, Volume
 from qhub.stages.infrastructure import ExistingInfrastructure
 from qhub.stages.logs import PodLog
+
+GPU = "nvidia.com/gpu"
+GPU_PLUGIN = "nvcr.io/nvidia/k8s-device-plugin:v0.17.1"
 
 
 def deployment_name(config: Config) -> str:
@@ -22,6 +26,12 @@ def priority_classes(config: Config) -> dict[str, str]:
     """Names of the PriorityClasses of `services`, `users` and `placeholders`."""
     name = deployment_name(config)
     return {kind: f"{name}-{kind}" for kind in ("services", "users", "placeholders")}
+
+
+def asks_for_gpus(config: Config) -> bool:
+    """Whether a profile of servers or of Dask workers has GPUs of NVIDIA's."""
+    servers = [one.kubespawner_override.extra_resource_limits for one in config.profiles.jupyterlab]
+    return any(devices.get(GPU, 0) > 0 for devices in servers)
 
 
 class SharedVolume(BaseModel):
@@ -45,6 +55,9 @@ class InitializeInputs(BaseModel):
     quota: dict[str, str] = Field(description="ResourceQuota; empty: none.")
     container_limits: dict[str, dict[str, str]] = Field(description="LimitRange; empty: none.")
     shared: SharedVolume
+    gpu_plugin_image: str | None = Field(
+        description="Image of NVIDIA's device plugin; None: nobody asks for GPUs."
+    )
 
 
 class InitializeOutputs(InCluster):
@@ -80,6 +93,7 @@ class KubernetesInitialize(Stage[InitializeInputs, InitializeOutputs]):
                 storage_class=storage.shared_storage_class,
                 access_mode=storage.shared_access_mode,
             ),
+            gpu_plugin_image=str(mirrored(config, GPU_PLUGIN)) if asks_for_gpus(config) else None,
         )
 
     def prepare(self, place: Place, say: Callable[[str], None]) -> None:
@@ -99,7 +113,8 @@ class KubernetesInitialize(Stage[InitializeInputs, InitializeOutputs]):
 
         cluster = Cluster(Access.find(place.context))
         try:
-            remove_namespace(cluster, place.namespace, place.name, say)
+            for namespace in (place.namespace, f"{place.namespace}-gpu"):
+                remove_namespace(cluster, namespace, place.name, say)
         finally:
             remove_priorities(cluster, place.name)
 

@@ -11,6 +11,7 @@ variables {
   quota            = {}
   container_limits = {}
   shared           = { size = "10Gi", access_mode = "ReadWriteMany" }
+  gpu_plugin_image = null
 }
 
 run "makes_a_namespace_that_keeps_to_a_level" {
@@ -148,4 +149,80 @@ run "refuses_an_unknown_level" {
   }
 
   expect_failures = [var.pod_security]
+}
+
+run "lets_programs_of_people_out_to_the_internet_alone" {
+  command = plan
+
+  override_data {
+    target = data.kubernetes_resource.api
+    values = { object = { endpoints = [{ addresses = ["203.0.113.7"] }, { addresses = ["2001:db8::7"] }] } }
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for policy in kubernetes_network_policy_v1.people : [
+        for kept in ["169.254.0.0/16", "10.0.0.0/8", "fc00::/7", "203.0.113.7/32", "2001:db8::7/128"] :
+        contains(flatten(policy.spec[0].egress[*].to[*].ip_block[*].except), kept)
+      ]
+    ]))
+    error_message = "a cloud's metadata, private networks and the API server are no internet"
+  }
+
+  assert {
+    condition = toset(flatten([
+      for policy in kubernetes_network_policy_v1.people : policy.spec[0].pod_selector[0].match_expressions[0].values
+    ])) == toset(["singleuser-server", "dask-scheduler", "dask-worker"])
+    error_message = "servers and clusters are what runs programs of people"
+  }
+}
+
+run "brings_no_plugin_that_nobody_asks_for" {
+  command = plan
+
+  assert {
+    condition     = length(kubernetes_daemon_set_v1.gpu) == 0 && length(kubernetes_namespace_v1.gpu) == 0
+    error_message = "no profile has GPUs"
+  }
+}
+
+run "brings_the_plugin_where_no_node_offers_gpus" {
+  command = plan
+
+  variables {
+    gpu_plugin_image = "nvcr.io/nvidia/k8s-device-plugin:1"
+  }
+
+  override_data {
+    target = data.kubernetes_nodes.all[0]
+    values = { nodes = [{ status = [{ allocatable = { cpu = "2" } }] }] }
+  }
+
+  assert {
+    condition     = kubernetes_daemon_set_v1.gpu[0].spec[0].template[0].spec[0].container[0].image == "nvcr.io/nvidia/k8s-device-plugin:1"
+    error_message = "the image is the config's"
+  }
+
+  assert {
+    condition     = kubernetes_namespace_v1.gpu[0].metadata[0].name == "dev-gpu"
+    error_message = "a folder of the node is not for the namespace of people"
+  }
+}
+
+run "leaves_gpus_to_a_plugin_that_is_there" {
+  command = plan
+
+  variables {
+    gpu_plugin_image = "nvcr.io/nvidia/k8s-device-plugin:1"
+  }
+
+  override_data {
+    target = data.kubernetes_nodes.all[0]
+    values = { nodes = [{ status = [{ allocatable = { "nvidia.com/gpu" = "4" } }] }] }
+  }
+
+  assert {
+    condition     = length(kubernetes_daemon_set_v1.gpu) == 0
+    error_message = "two plugins would offer the same GPUs twice"
+  }
 }

@@ -50,3 +50,9 @@ variable "shared" {
     access_mode   = string
   })
 }
+
+variable "gpu_plugin_image" {
+  description = "Image of NVIDIA's device plugin; null: nobody asks for GPUs."
+  type        = string
+  default     = null
+}
