@@ -100,6 +100,7 @@ def _newest(cluster: Cluster, namespace: str, name: str) -> dict[str, Any] | Non
     path = f"/api/v1/namespaces/{namespace}/secrets"
     selector = f"owner=helm,name={name}"
     listed = cluster.request("GET", path, accept=METADATA, labelSelector=selector)["items"]
+    listed = listed or []  # null where there is none
     return max(listed, key=lambda one: int(one["metadata"]["labels"]["version"]), default=None)
 
 

@@ -8,6 +8,7 @@ import random
 import secrets
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,15 @@ class ClusterDeployment:
             timeout=PATIENCE_SECONDS,
             check=False,
         )
+
+    def news(self, *arguments: str) -> Iterator[dict[str, Any]]:
+        """Run a command that prints for programs; each line as it comes."""
+        with subprocess.Popen(
+            self._command(*arguments), env=self._environment, stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout
+            yield from map(json.loads, process.stdout)
+        assert process.returncode == 0
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Begin a command on the deployment's file; nobody listens to it."""

@@ -98,7 +98,11 @@ def api(folder: Path) -> Iterator[Api]:
                 if name.rpartition("/")[0] == path and _chosen(one, query)
             ]
             is_list = path.rpartition("/")[2] in PLURALS and "metrics" not in path
-            return self._answer({"items": below}) if below or is_list else self._none()
+            if not below and not is_list:
+                return self._none()
+            # As a real one has it, no metadata is no list.
+            brief = "PartialObjectMetadataList" in self.headers["Accept"]
+            return self._answer({"items": None if brief and not below else below})
 
         def do_PATCH(self) -> None:
             path, query = self._asked()
