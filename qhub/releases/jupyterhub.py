@@ -100,6 +100,8 @@ def _hub(config: Config, priority: str) -> dict[str, Any]:
         "image": named(hub_image(config)),
         "resources": _small("100m", "256Mi"),
         "db": {"type": "sqlite-pvc", "pvc": {"storage": "1Gi"}},
+        # An API server that is slow makes the pod all the same; asked again, it would end it first.
+        "config": {"KubeSpawner": {"k8s_api_request_timeout": 30}},
         "extraConfig": {"zz-qhub": _START},
         "extraVolumes": [code, {"name": "qhub-settings", "secret": {"secretName": "qhub-hub"}}],
         "extraVolumeMounts": [
