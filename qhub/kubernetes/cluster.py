@@ -6,8 +6,9 @@ import json
 import os
 from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,12 @@ CONNECT_SECONDS, ANSWER_SECONDS = 5, 30
 
 ABSENT, CONFLICT = 404, 409
 """What an API answers of what is not there, and of what somebody else was faster with."""
+
+AT_ONCE = 8
+"""Requests under way at a time: an answer takes much longer than its making."""
+
+METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+"""Asks for lists without what is in the objects."""
 
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 
@@ -219,39 +226,40 @@ class Cluster:
 
     def lacking(self, rights: Sequence[Right]) -> list[Right]:
         """Those that whoever asks doesn't have."""
-        from kubernetes import client
-
-        reviews = client.AuthorizationV1Api(self.api)
+        path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
         def may(right: Right) -> bool:
-            attributes = client.V1ResourceAttributes(
-                verb=right.verb,
-                resource=right.resource,
-                group=right.group,
-                namespace=right.namespace,
-            )
-            review = client.V1SelfSubjectAccessReview(
-                spec=client.V1SelfSubjectAccessReviewSpec(resource_attributes=attributes)
-            )
-            said = self.ask(reviews.create_self_subject_access_review, review)
-            return bool(said.status.allowed)
+            review = {
+                "apiVersion": "authorization.k8s.io/v1",
+                "kind": "SelfSubjectAccessReview",
+                "spec": {"resourceAttributes": asdict(right)},
+            }
+            return bool(self.request("POST", path, review)["status"]["allowed"])
 
-        return [right for right in rights if not may(right)]
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            allowed = list(pool.map(may, rights))
+        return [right for right, yes in zip(rights, allowed, strict=True) if not yes]
 
     def storage_classes(self) -> dict[str, bool]:
         """Its StorageClasses, with whether each is the default one."""
-        from kubernetes import client
-
-        said = self.ask(client.StorageV1Api(self.api).list_storage_class)
+        listed = self.request("GET", "/apis/storage.k8s.io/v1/storageclasses")["items"]
+        found = [one["metadata"] for one in listed]
         return {
-            item.metadata.name: (item.metadata.annotations or {}).get(DEFAULT_CLASS) == "true"
-            for item in said.items
+            one["name"]: (one.get("annotations") or {}).get(DEFAULT_CLASS) == "true"
+            for one in found
         }
 
     def nodes(self, labels: dict[str, str] | None = None) -> list[Any]:
         """Its nodes, those with all these labels."""
         selector = ",".join(f"{key}={value}" for key, value in (labels or {}).items())
         return list(self.ask(self.core.list_node, label_selector=selector).items)
+
+    def has_node(self, labels: Mapping[str, str]) -> bool:
+        """Whether a node has all these labels; a node tells much more of itself than that."""
+        selector = ",".join(f"{key}={value}" for key, value in labels.items())
+        path = "/api/v1/nodes"
+        found = self.request("GET", path, accept=METADATA, labelSelector=selector, limit=1)
+        return bool(found["items"])
 
     def secret(self, namespace: str, name: str) -> dict[str, bytes] | None:
         """What a Secret holds; None where there is none of that name."""

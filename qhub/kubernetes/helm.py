@@ -16,13 +16,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from qhub.errors import ClusterError
-from qhub.kubernetes.cluster import ABSENT, Cluster
+from qhub.kubernetes.cluster import ABSENT, AT_ONCE, METADATA, Cluster
 
 REFUSED = 400
-AT_ONCE = 8
-"""Requests under way at a time: an answer takes much longer than its making."""
-
-METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 STRATEGIC, MERGE = "application/strategic-merge-patch+json", "application/merge-patch+json"
 _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from qhub.errors import ClusterError
-from qhub.kubernetes.cluster import Cluster
+from qhub.kubernetes.cluster import METADATA, Cluster
 from qhub.kubernetes.definitions import NEEDED_BY
-from qhub.kubernetes.helm import METADATA
 from qhub.kubernetes.keep import KEPT_FOR
 
 OWNER, PART = "app.kubernetes.io/instance", "app.kubernetes.io/part-of"

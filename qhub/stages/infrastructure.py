@@ -238,6 +238,6 @@ def _obstacles(config: Config, cluster: Cluster, inputs: ExistingInputs) -> Iter
             " annotate storageclass NAME storageclass.kubernetes.io/is-default-class=true"
         )
     for purpose, labels in inputs.node_selectors.items():
-        if not cluster.nodes(labels):
+        if not cluster.has_node(labels):
             shown = ", ".join(f"{key}={value}" for key, value in labels.items())
             yield f"no node has the labels {shown} (existing.node_selectors.{purpose})"
