@@ -206,6 +206,35 @@ def test_of_two_who_deploy_at_once_one_is_told_who_the_other_is(
     assert "nothing to change" in done.stderr
 
 
+def test_states_that_are_kept_elsewhere_go_from_there(
+    own: ClusterDeployment, cluster: Cluster
+) -> None:
+    place = f"{own.namespace}-states"
+    namespaces = "/api/v1/namespaces"
+    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": place}}
+    settings = {"namespace": place, "secret_suffix": "mine"}
+    own.config["terraform_state"] = {
+        "type": "existing",
+        "backend": "kubernetes",
+        "config": settings,
+    }
+    cluster.request("POST", namespaces, body)
+    secrets = f"{namespaces}/{place}/secrets"
+    try:
+        until(own, "03")
+        found = cluster.request("GET", secrets, labelSelector="tfstate=true")["items"]
+        assert {one["metadata"]["labels"]["tfstateSecretSuffix"] for one in found} == {
+            "mine-02-infrastructure",
+            "mine-03-kubernetes-initialize",
+        }
+        own.destroy()
+        assert not cluster.request("GET", secrets, labelSelector="tfstate=true")["items"]
+        leases = LEASES.replace("default", place)
+        assert not cluster.request("GET", leases)["items"]
+    finally:
+        cluster.request("DELETE", f"{namespaces}/{place}")
+
+
 def is_locked(cluster: Cluster, deployment: ClusterDeployment, stage: str) -> bool:
     """Whether a Terraform has the state of a stage, or died with it."""
     name = f"lock-tfstate-default-{PROJECT}-{deployment.namespace}-{stage}"
