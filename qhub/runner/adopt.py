@@ -34,7 +34,7 @@ def adopt(place: Place, module: Module, steps: Steps, known: dict[str, str]) -> 
     wanted = {
         event.address: name
         for event in steps.errors
-        if event.address not in known and (name := _name(event))
+        if event.address not in known and (name := _name(event, module))
     }
     if not wanted:
         return None
@@ -46,14 +46,21 @@ def adopt(place: Place, module: Module, steps: Steps, known: dict[str, str]) -> 
     return f"an earlier run had made {taken}" if taken else None
 
 
-def _name(event: Event) -> str | None:
+def _name(event: Event, module: Module) -> str | None:
     """The name of what is there already."""
     told = f"{event.message}\n{event.detail}"
-    kind, _, rest = event.address.partition(".")
+    kind, _, label = event.address.partition(".")
     if kind == "helm_release" and _RELEASE_THERE.search(told):
-        return rest.replace("_", "-")
+        return _release(module, label)
     found = _THERE.search(told)
     return found[1] if found and kind.startswith("kubernetes_") else None
+
+
+def _release(module: Module, label: str) -> str | None:
+    """The name of a release, which Terraform doesn't tell, as the module's text says it."""
+    block = re.compile(rf'resource "helm_release" "{label}" {{\s+name\s+= "([^"]+)"')
+    found = (block.search(path.read_text(encoding="utf-8")) for path in module.folder.glob("*.tf"))
+    return next((match[1] for match in found if match), None)
 
 
 def _forget_pending(place: Place, wanted: dict[str, str]) -> set[str]:
