@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from qhub.errors import ClusterError
-from qhub.kubernetes.cluster import ABSENT, Cluster, absent_is_done
+from qhub.kubernetes.cluster import ABSENT, CONFLICT, Cluster, absent_is_done
 from qhub.kubernetes.remains import OWNER, PART, Remnant, inside, is_own
 
 GRACE_SECONDS = 10
@@ -57,8 +57,11 @@ def remove_namespace(
     found = _read(cluster, namespace)
     if found is None or not is_own(found, deployment):
         return
-    with absent_is_done():
+    try:
         cluster.request("DELETE", f"/api/v1/namespaces/{namespace}")
+    except ClusterError as error:
+        if error.status not in (ABSENT, CONFLICT):  # it was told already
+            raise
     end_pods(cluster, namespace)  # from now on nothing makes new ones
     started = changed = time.monotonic()
     before: list[Remnant] = []

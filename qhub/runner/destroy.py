@@ -163,8 +163,8 @@ def _left(operation: Operation, errors: dict[str, QhubError], *, keep_data: bool
     from qhub.kubernetes.cluster import Access, Cluster
 
     look = remains.remains if errors else remains.awaited
-    cluster = Cluster(Access.find(place.context))
     try:
+        cluster = Cluster(Access.find(place.context))
         found = look(cluster, place.namespace, place.name, kept=keep_data)
     except ClusterError as error:
         return [f"perhaps more: {error.message}"]

@@ -126,7 +126,9 @@ def _worker(
             variables = {**operation.upstream(stage), **secret_variables(stage, config)}
             module = operation.module(name, module_folder, variables)
             module.init(steps.listen)
-            module.plan(steps.listen, replace=[] if stage.repairs else list(drift))
+            # One that a dead run left in a cluster is for the deploy to judge; looking needs none.
+            lock = operation.record.place is None
+            module.plan(steps.listen, replace=[] if stage.repairs else list(drift), lock=lock)
             plans[name] = StagePlan(
                 name=name,
                 changes=_changes(steps, drift),

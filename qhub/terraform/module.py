@@ -80,10 +80,15 @@ class Module:
         return self.data.parent / "plugins"
 
     def plan(
-        self, listener: Listener, *, replace: Sequence[str] = (), destroy: bool = False
+        self,
+        listener: Listener,
+        *,
+        replace: Sequence[str] = (),
+        destroy: bool = False,
+        lock: bool = True,
     ) -> bool:
         """Show what an apply would do; True when it would change something."""
-        options = {"replace": list(replace), "destroy": _flag() if destroy else None}
+        options = {"replace": list(replace), "destroy": _flag() if destroy else None, "lock": lock}
         code = self._run(
             "plan", listener, json=_flag(), detailed_exitcode=_flag(), **self._shared(), **options
         )

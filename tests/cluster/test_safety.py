@@ -158,6 +158,9 @@ def test_a_deploy_goes_on_where_another_was_killed(
 
     kill_when(running, is_time)
     assert is_locked(cluster, cut, stage)
+    if seen == "":
+        planned = cut.qhub("deploy", "--plan", "--until", stage)  # as a person is shown it first
+        assert planned.returncode == 0, planned.stderr
     done = cut.qhub("deploy", "--yes", "--until", stage)
     assert done.returncode == 0, done.stderr
     assert f"{stage}: released the lock that {getpass.getuser()}@" in done.stderr
