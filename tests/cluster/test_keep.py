@@ -13,6 +13,7 @@ from tests.cluster.deployment import new_deployment
 from tests.local.browser import Person
 
 
+@pytest.mark.timeout(1800)
 def test_files_and_the_hubs_database_are_taken_up_again(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -169,6 +169,7 @@ def test_a_deploy_goes_on_where_another_was_killed(
         assert "an earlier run had made kubernetes_namespace_v1.this" in done.stderr
 
 
+@pytest.mark.timeout(1800)
 def test_what_was_cut_so_often_works_and_goes_whole(
     cut: ClusterDeployment, cluster: Cluster
 ) -> None:

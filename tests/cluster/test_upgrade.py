@@ -65,6 +65,7 @@ def knows(person: Person, token: str) -> bool:
     return asked.status == 200 and '"ada"' in said
 
 
+@pytest.mark.timeout(1800)
 def test_an_upgrade_keeps_files_and_what_the_hub_knows_and_ends_no_server(
     standing: ClusterDeployment, cluster: Cluster
 ) -> None:
