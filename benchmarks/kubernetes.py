@@ -21,7 +21,7 @@ from typing import Any
 from benchmarks.result import Result, seconds
 from qhub.kubernetes.cluster import Access, Cluster
 from qhub.stages.base import Place
-from qhub.stages.dask_gateway import _definitions as definitions
+from qhub.stages.dask_gateway import definitions
 from qhub.terraform import find_engine
 from tests.cluster.deployment import ClusterDeployment, new_deployment
 

@@ -184,10 +184,10 @@ class KubernetesDaskGateway(Stage[KubernetesInputs, KubernetesOutputs]):
         )
 
     def prepare(self, place: Place, say: Callable[[str], None]) -> None:
-        _definitions(place, say).hold()
+        definitions(place, say).hold()
 
     def sweep(self, place: Place, say: Callable[[str], None]) -> None:
-        _definitions(place, say).release()
+        definitions(place, say).release()
 
     def check(self, outputs: KubernetesOutputs) -> None:
         from qhub.kubernetes.rollout import wait_ready
@@ -196,7 +196,7 @@ class KubernetesDaskGateway(Stage[KubernetesInputs, KubernetesOutputs]):
         wait_ready(self.name, outputs.context, outputs.namespace, deployments=parts)
 
 
-def _definitions(place: Place, say: Callable[[str], None]) -> Definitions:
+def definitions(place: Place, say: Callable[[str], None]) -> Definitions:
     from qhub.kubernetes.cluster import Access, Cluster
     from qhub.kubernetes.definitions import Definitions, Kind
 
