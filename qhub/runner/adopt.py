@@ -58,7 +58,8 @@ def _name(event: Event, module: Module) -> str | None:
 
 def _release(module: Module, label: str) -> str | None:
     """The name of a release, which Terraform doesn't tell, as the module's text says it."""
-    block = re.compile(rf'resource "helm_release" "{label}" {{\s+name\s+= "([^"]+)"')
+    label = label.partition("[")[0]
+    block = re.compile(rf'resource "helm_release" "{label}" {{\n(?:.*\n)*?\s+name\s+= "([^"]+)"')
     found = (block.search(path.read_text(encoding="utf-8")) for path in module.folder.glob("*.tf"))
     return next((match[1] for match in found if match), None)
 

@@ -31,6 +31,7 @@ def error(address: str, message: str, detail: str = "") -> Event:
         (error("kubernetes_secret_v1.hub", SECRET), "qhub-hub"),
         (error("helm_release.access", "installation failed", IN_USE), "dask-access"),
         (error("helm_release.access", "upgrade failed", BUSY), "dask-access"),
+        (error("helm_release.counted[0]", "installation failed", IN_USE), "some"),
         (error("helm_release.access", "installation failed", "no such chart"), None),
         (error("helm_release.other", "installation failed", IN_USE), None),
         (error("random_password.token", NAMESPACE), None),
@@ -41,6 +42,7 @@ def test_what_is_there_already_is_told_by_name(
 ) -> None:
     (tmp_path / "main.tf").write_text(
         'resource "helm_release" "access" {\n  name      = "dask-access"\n  chart = "x"\n}\n'
+        'resource "helm_release" "counted" {\n  count = 1\n\n  name = "some"\n  chart = "x"\n}\n'
     )
     assert _name(event, module(tmp_path)) == name
 
