@@ -1,4 +1,4 @@
-"""Namespaces of conda-store on a machine: whose they are, and where their kernels lie.
+"""Namespaces of conda-store, on a machine or in pods: whose they are, and where their kernels lie.
 
     conda-store/store/NAMESPACE                   the builds; only who sees the namespace may enter
     conda-store/store/NAMESPACE/jupyter/kernels   a kernel for each environment that can be one
@@ -12,10 +12,19 @@ from __future__ import annotations
 from collections.abc import Container, Iterable
 from pathlib import Path
 
+PLACE = "conda-store"
+IN_PODS = "/opt/qhub"
+"""What stands for the folder of the deployment in containers."""
+
+
+def place(directory: str | Path) -> Path:
+    """Where all of conda-store is."""
+    return Path(directory, PLACE)
+
 
 def store(directory: str | Path) -> Path:
     """Where all builds are."""
-    return Path(directory, "conda-store", "store")
+    return place(directory) / "store"
 
 
 def folder(directory: str | Path, namespace: str) -> Path:
@@ -26,6 +35,11 @@ def folder(directory: str | Path, namespace: str) -> Path:
 def jupyter(directory: str | Path, namespace: str) -> Path:
     """Where the kernels of a namespace are, as JUPYTER_PATH takes it."""
     return folder(directory, namespace) / "jupyter"
+
+
+def known(users: Iterable[str], groups: Iterable[str], everybodys: str) -> list[str]:
+    """All that there are."""
+    return [*dict.fromkeys([everybodys, *groups, *users])]
 
 
 def of_person(

@@ -46,7 +46,10 @@ ACCOUNT = "store"
 """What the Unix user is named after."""
 MARK = "QHUB_CONDA_STORE"
 """Set for everything that conda-store starts."""
-FILES = ("access.py", "config.py", "kernels.py", "places.py", "rights.py", "server.py", "worker.py")
+FILES = (
+    *("access.py", "config.py", "kernels.py", "places.py", "rights.py", "server.py", "told.py"),
+    "worker.py",
+)
 """What runs in conda-store's own environment."""
 _NETWORK = (
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
@@ -145,8 +148,7 @@ def _open_namespaces(
 
 
 def _known(settings: CondaStoreSettings) -> list[str]:
-    names = [settings.default_namespace, *settings.groups, *settings.users]
-    return [*dict.fromkeys(names)]
+    return namespaces.known(settings.users, settings.groups, settings.default_namespace)
 
 
 def _write_settings(

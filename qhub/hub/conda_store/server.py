@@ -1,10 +1,9 @@
-"""conda-store's server, on the socket that it was given."""
+"""conda-store's server, on the socket that it was given; in a container, on port 8080."""
 
 # mypy: disable-error-code="import-not-found, misc"
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 from pathlib import Path
@@ -13,11 +12,14 @@ import uvicorn
 from conda_store_server import api
 from conda_store_server._internal import dbutil, orm
 from conda_store_server._internal.server.app import CondaStoreServer
+from told import settings as read
+
+PORT = 8080
 
 
 def main() -> None:
     """Bring the database up to date and serve."""
-    settings = json.loads(Path(os.environ["QHUB_SETTINGS"]).read_text(encoding="utf-8"))
+    settings = read()
     server = CondaStoreServer()
     server.initialize(["--config", str(Path(__file__).with_name("config.py"))])
     store = server.conda_store
@@ -33,11 +35,16 @@ def main() -> None:
     config = uvicorn.Config(
         server.init_fastapi_app(),
         proxy_headers=True,
-        forwarded_allow_ips="127.0.0.1",
+        forwarded_allow_ips=settings.get("proxies", "127.0.0.1"),
+        headers=[*settings.get("headers", {}).items()],
         access_log=False,  # addresses hold what people log in with
     )
-    listener = socket.socket(fileno=int(os.environ["QHUB_SOCKET"]))
-    uvicorn.Server(config).run(sockets=[listener])
+    uvicorn.Server(config).run(sockets=[_listener()])
+
+
+def _listener() -> socket.socket:
+    given = os.environ.get("QHUB_SOCKET")
+    return socket.socket(fileno=int(given)) if given else socket.create_server(("", PORT))
 
 
 if __name__ == "__main__":

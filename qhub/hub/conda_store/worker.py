@@ -4,15 +4,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
-from celery.signals import task_postrun, worker_ready
+from celery.signals import heartbeat_sent, task_postrun, worker_ready
 from conda_store_server._internal.worker.app import CondaStoreWorker
 from kernels import publish
+from told import settings as read
 
 _CHANGES = {
     "task_build_conda_environment",
@@ -25,7 +25,7 @@ _CHANGES = {
 
 
 def _publish() -> None:
-    settings = json.loads(Path(os.environ["QHUB_SETTINGS"]).read_text(encoding="utf-8"))
+    settings = read()
     places = [Path(settings["store"], name) for name in settings["namespaces"]]
     publish(places, Path(settings["state"], "kernels.lock"))
 
@@ -33,6 +33,13 @@ def _publish() -> None:
 @worker_ready.connect
 def _ready(**_: Any) -> None:
     _publish()
+
+
+@heartbeat_sent.connect
+def _alive(**_: Any) -> None:
+    """Show who looks after the worker that it goes on; a container has nothing else to ask."""
+    if mark := os.environ.get("QHUB_ALIVE"):
+        Path(mark).touch()
 
 
 @task_postrun.connect
