@@ -161,6 +161,7 @@ Variable = Annotated[str, Text(_variable, r"^[A-Za-z_][A-Za-z0-9_]*$", ("AUTH0_S
 # --- quantities ------------------------------------------------------------------------------
 
 _QUANTITY = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)")
+_BINARY = {"Gi": 1024**3, "Mi": 1024**2}
 _POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5}
 
 
@@ -173,6 +174,12 @@ class Quantity:
 
     def __str__(self) -> str:
         return self.text
+
+    def __add__(self, other: "Quantity") -> "Quantity":
+        total = self.bytes + other.bytes
+        whole = ((unit, size) for unit, size in _BINARY.items() if total % size == 0)
+        unit, size = next(whole, ("", 1))
+        return Quantity(f"{total // size}{unit}", total)
 
 
 def _quantity(text: str, decimal: int, example: str) -> Quantity:

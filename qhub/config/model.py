@@ -161,6 +161,12 @@ class Config(Section):
         """What the services run as."""
         return "processes" if self.provider == "local" else "kubernetes"
 
+    @property
+    def has_conda_store(self) -> bool:
+        """Whether conda-store runs."""
+        asked = self.conda_store.enabled
+        return self.platform == "kubernetes" if asked is None else asked
+
     def is_admin(self, name: str) -> bool:
         """Whether the user `name` administers the hub: a member of the group `admin`."""
         user = self.security.users.get(name)

@@ -152,17 +152,27 @@ class DefaultImages(Section):
     jupyterlab: ImageName | None = Field(None, description="Users' servers.")
     dask_worker: ImageName | None = Field(None, description="Dask schedulers and workers.")
     dask_gateway: ImageName | None = Field(None, description="Dask-Gateway's own services.")
-    conda_store: ImageName | None = Field(None, description="conda-store.")
+    conda_store: ImageName | None = Field(
+        None, description="conda-store 2025.2, its server and its workers."
+    )
+    postgres: ImageName | None = Field(
+        None, description="PostgreSQL's own image, for conda-store's database."
+    )
+    valkey: ImageName | None = Field(
+        None, description="Valkey's own image, for conda-store's queue."
+    )
 
 
 class Storage(Section):
     """Kubernetes: the volumes."""
 
     conda_store: Disk = Field(
-        default_factory=lambda: disk("60Gi"), description="Environments and their packages."
+        default_factory=lambda: disk("60Gi"),
+        description="Environments and their packages, in one volume with homes and shared folders.",
     )
     shared_filesystem: Disk = Field(
-        default_factory=lambda: disk("100Gi"), description="Homes and shared folders."
+        default_factory=lambda: disk("100Gi"),
+        description="Homes and shared folders; the volume is as large as both together.",
     )
     shared_storage_class: Title | None = Field(
         None,
@@ -291,7 +301,9 @@ class CondaStore(Section):
     """conda-store, where users make environments of their own."""
 
     enabled: bool | None = Field(
-        None, description="Default: on for Kubernetes, off for the local provider."
+        None,
+        description="Default: on for Kubernetes, where it also builds `environments`; off for the "
+        "local provider.",
     )
     channels: list[Title] = Field(
         default_factory=lambda: ["conda-forge"],

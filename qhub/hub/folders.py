@@ -1,4 +1,4 @@
-"""The folders of people and groups in a shared file system: made, given and closed.
+"""The folders of people, groups and environments in a shared file system: made, given and closed.
 
 Runs as root in a pod of its own at each change of people and groups: `python -m …folders
 SETTINGS PLACE`. Nothing of somebody who is gone is removed.
@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 HOME_MODE, SHARED_MODE = 0o700, 0o2770
+BUILDER = 1000
+"""Who builds environments: the user of conda-store's image."""
 
 
 def make(settings: Mapping[str, Any], place: Path) -> None:
@@ -26,6 +28,17 @@ def make(settings: Mapping[str, Any], place: Path) -> None:
         _give(place / "homes" / name, person["uid"], gid, HOME_MODE)
     for name, group in groups.items():
         _give(place / "shared" / name, 0, group["gid"], SHARED_MODE)
+    if settings["namespaces"]:
+        _make_store(settings["namespaces"], place / "conda-store")
+
+
+def _make_store(namespaces: Sequence[str], place: Path) -> None:
+    """Folders of conda-store; each namespace is mounted into the pods of who sees it, alone."""
+    for top in (place, place / "store"):
+        _give(top, 0, 0, 0o755)
+    _give(place / "state", BUILDER, BUILDER, 0o700)
+    for name in namespaces:
+        _give(place / "store" / name, BUILDER, BUILDER, 0o755)
 
 
 def _give(folder: Path, uid: int, gid: int, mode: int) -> None:

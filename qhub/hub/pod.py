@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import names, shares
+from . import names, namespaces, shares
 
 SHARED = "/shared"
 PEOPLE = "qhub-people"
@@ -31,6 +31,7 @@ class PersonsPod:
         folders: the shared folders that they may read, with whether they may write there.
         claim: the PersistentVolumeClaim of the shared file system.
         own_home: whether the home is a volume of its own, which the caller mounts.
+        namespaces: those of conda-store whose environments they use.
     """
 
     name: str
@@ -40,6 +41,7 @@ class PersonsPod:
     folders: Mapping[str, bool]
     claim: str
     own_home: bool
+    namespaces: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, name: str, settings: Mapping[str, Any]) -> PersonsPod:
@@ -53,6 +55,7 @@ class PersonsPod:
         # A folder may be open to others than members: its mount says what they may do there.
         reached = {groups[group]["gid"] for group in (*person["groups"], *folders)}
         gid = groups[person["primary_group"]]["gid"]
+        everybodys = settings.get("conda_store")
         return cls(
             name=name,
             uid=person["uid"],
@@ -61,6 +64,9 @@ class PersonsPod:
             folders=folders,
             claim=cluster["shared_claim"],
             own_home=cluster["own_homes"],
+            namespaces=tuple(namespaces.of_person(name, person["groups"], groups, everybodys))
+            if everybodys
+            else (),
         )
 
     @property
@@ -71,6 +77,11 @@ class PersonsPod:
     def environment(self) -> dict[str, str]:
         """What the person's programs are told of them."""
         return {"HOME": self.home, "USER": self.name, "LOGNAME": self.name, "SHELL": "/bin/bash"}
+
+    @property
+    def kernels(self) -> list[str]:
+        """Folders with kernels of shared environments, as JUPYTER_PATH takes them."""
+        return [str(namespaces.jupyter(namespaces.IN_PODS, name)) for name in self.namespaces]
 
     @property
     def volumes(self) -> list[dict[str, Any]]:
@@ -86,6 +97,9 @@ class PersonsPod:
         found = [] if self.own_home else [_mount(self.home, f"homes/{self.name}", writable=True)]
         for group, writable in self.folders.items():
             found.append(_mount(f"{SHARED}/{group}", f"shared/{group}", writable=writable))
+        for name in self.namespaces:
+            path = str(namespaces.folder(namespaces.IN_PODS, name))
+            found.append(_mount(path, str(namespaces.folder("", name)), writable=False))
         for file in ("passwd", "group"):
             found.append(
                 {"name": "people", "mountPath": f"/etc/{file}", "subPath": file, "readOnly": True}

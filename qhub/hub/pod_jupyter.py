@@ -7,7 +7,7 @@ of JupyterLab with its next load.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .profiles import Profile, told
@@ -64,11 +64,11 @@ def mounts() -> list[dict[str, Any]]:
     return [{"name": name, "mountPath": place, "readOnly": True} for name, place in places.items()]
 
 
-def environment(profile: Profile) -> dict[str, str]:
-    """How JupyterLab finds them, and what its person is told of their limits."""
+def environment(profile: Profile, kernels: Iterable[str] = ()) -> dict[str, str]:
+    """How JupyterLab finds them and further folders of kernels, and what its person may take."""
     cores = profile.get("cpu_limit")
     return {
-        "JUPYTER_PATH": f"{TOP}/share",
+        "JUPYTER_PATH": ":".join((*kernels, f"{TOP}/share")),
         "JUPYTER_CONFIG_PATH": f"{TOP}/config:{TOP}/rooms",
         **told(profile, _EVENTS),
         # Else libraries start a thread for each core of the node, which all wait for one another.

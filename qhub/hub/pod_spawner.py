@@ -32,7 +32,7 @@ class PodSpawner(ProfileChoice, KubeSpawner):
         self._become(pod)
         self.environment = {
             **pod.environment,
-            **pod_jupyter.environment(profile),
+            **pod_jupyter.environment(profile, pod.kernels),
             **self._dask(),
             **profile.get("environment", {}),
         }

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from . import common, dask_service, ssh_service
+from .conda_store import service as conda_store
 from .membership import Membership
 from .pod import UMASK
 from .pod_spawner import PodSpawner
 from .profiles import Profiles
 
 SETTINGS, SECRETS = "settings.json", "secrets.json"
+_SPAWNERS = ("users", "groups", "cluster", "dask", "conda_store")
 
 
 def read(folder: Path) -> dict[str, Any]:
@@ -56,6 +58,8 @@ def _services(c: Any, settings: dict[str, Any]) -> None:
         *ssh_service.ROLES,
         common.OPERATOR_ROLE,
     ]
+    if settings["conda_store"]:
+        conda_store.configure(c, tokens)
 
 
 def _spawner(c: Any, settings: dict[str, Any], membership: Membership) -> None:
@@ -63,7 +67,7 @@ def _spawner(c: Any, settings: dict[str, Any], membership: Membership) -> None:
     PodSpawner.membership = membership
     PodSpawner.profiles = Profiles(settings["profiles"], membership.of)
     spawner = c.PodSpawner
-    spawner.settings = {key: settings[key] for key in ("users", "groups", "cluster", "dask")}
+    spawner.settings = {key: settings[key] for key in _SPAWNERS}
     spawner.cmd = [*UMASK, "jupyterhub-singleuser"]
     spawner.args = common.server_arguments(settings["idle_culler"], settings["cluster"]["url"])
     spawner.start_timeout = 600  # a node may have to be made first, and an image pulled

@@ -11,7 +11,7 @@ from typing import Any
 from qhub.config import Config
 from qhub.errors import UsageError
 from qhub.stages.base import Stage
-from qhub.stages.conda_store import LocalCondaStore
+from qhub.stages.conda_store import KubernetesCondaStore, LocalCondaStore
 from qhub.stages.conda_store_server import LocalCondaStoreServer
 from qhub.stages.dask_gateway import KubernetesDaskGateway, LocalDaskGateway
 from qhub.stages.infrastructure import ExistingInfrastructure, LocalInfrastructure
@@ -34,6 +34,7 @@ STAGES: tuple[Stage[Any, Any], ...] = (
     KubernetesIngress(),
     KubernetesJupyterHub(),
     KubernetesDaskGateway(),
+    KubernetesCondaStore(),
     KubernetesKubeSsh(),
     KubernetesJitsi(),
 )

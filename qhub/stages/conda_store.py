@@ -1,21 +1,35 @@
 """07-conda-store: environments, each a kernel of those who may use it.
 
 `processes`: those of the configuration, built ahead on this machine by uv and py-rattler.
+`kubernetes`: conda-store by our own chart, which builds them and those that people make.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+import qhub.hub
 from qhub.config import Config
 from qhub.config.profiles import Environment, PipDependencies
 from qhub.errors import StageError
+from qhub.hub.conda_store.service import PREFIX
 from qhub.local.facts import Machine
 from qhub.local.settings import EnvironmentSettings, EnvironmentsSettings
-from qhub.stages.base import Stage
-from qhub.stages.infrastructure import GONE, LocalInfrastructure
+from qhub.releases import conda_store as release
+from qhub.stages.base import CHARTS, Address, InCluster, Stage
+from qhub.stages.infrastructure import GONE, ExistingInfrastructure, LocalInfrastructure
+from qhub.stages.jupyterhub import KubernetesJupyterHub
+from qhub.stages.kubernetes_ingress import KubernetesIngress
+from qhub.stages.kubernetes_ingress import address as public_address
+from qhub.stages.kubernetes_initialize import KubernetesInitialize
+from qhub.stages.release import ReleaseStage
+
+BUILD_SECONDS = 3600
+"""How long a deploy waits for the environments of the configuration."""
 
 
 def environment_settings(config: Config, environment: Environment) -> EnvironmentSettings:
@@ -79,3 +93,71 @@ class LocalCondaStore(Stage[EnvironmentsSettings, LocalOutputs]):
             for name in outputs.environments
         }
         return {address: reason for address, reason in found.items() if reason}
+
+
+class KubernetesInputs(BaseModel):
+    """What the chart is told."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: str = Field(description="Where people open it.")
+    environments: list[dict[str, Any]] = Field(
+        description="Those of the configuration: `namespace`, `name`, `channels`, `dependencies`."
+    )
+    values: dict[str, Any] = Field(description="Values of the chart.")
+
+
+class KubernetesOutputs(InCluster):
+    """Outputs of the kubernetes module."""
+
+    url: str = Field(description="Where people open it.")
+    environments_job: str = Field(description="The Job that has the configuration's made.")
+
+
+class KubernetesCondaStore(ReleaseStage[KubernetesInputs, KubernetesOutputs]):
+    """conda-store, its database and its queue as a Helm release."""
+
+    name = "07-conda-store"
+    variant = "kubernetes"
+    release_name = "conda-store"
+    providers = ("existing",)
+    Inputs = KubernetesInputs
+    Outputs = KubernetesOutputs
+    depends_on = (
+        ExistingInfrastructure,
+        KubernetesInitialize,
+        KubernetesIngress,
+        KubernetesJupyterHub,
+    )
+    sources: ClassVar[Mapping[str, Path]] = {
+        "conda-store": CHARTS / "conda-store",
+        "conda-store/code": Path(qhub.hub.__file__).parent,
+    }
+
+    def applies_to(self, config: Config) -> bool:
+        return config.has_conda_store
+
+    def inputs(self, config: Config) -> KubernetesInputs:
+        return KubernetesInputs(
+            url=f"{public_address(config)}{PREFIX}/",
+            environments=release.environments(config),
+            values=release.values(config),
+        )
+
+    def example(self, config: Config) -> KubernetesOutputs:
+        return KubernetesOutputs(
+            namespace=config.namespace,
+            url=f"{public_address(config)}{PREFIX}/",
+            environments_job="conda-store-environments-example",
+        )
+
+    def check(self, outputs: KubernetesOutputs) -> None:
+        from qhub.kubernetes.job import wait_done
+        from qhub.kubernetes.rollout import wait_ready
+
+        place = (self.name, outputs.context, outputs.namespace)
+        wait_ready(*place, deployments=["conda-store-queue", "conda-store", "conda-store-worker"])
+        wait_done(*place, outputs.environments_job, deadline=BUILD_SECONDS)
+
+    def addresses(self, outputs: KubernetesOutputs) -> list[Address]:
+        return [Address("conda-store", outputs.url)]

@@ -59,7 +59,7 @@ class LocalCondaStoreServer(Stage[CondaStoreSettings, LocalOutputs]):
     sources: ClassVar[Mapping[str, Path]] = {"hub": Path(qhub.hub.__file__).parent}
 
     def applies_to(self, config: Config) -> bool:
-        return bool(config.conda_store.enabled)
+        return config.has_conda_store
 
     def inputs(self, config: Config) -> CondaStoreSettings:
         return conda_store_settings(config)

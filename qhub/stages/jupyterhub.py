@@ -28,6 +28,7 @@ from qhub.releases import dask_gateway
 from qhub.releases import jitsi as jitsi_release
 from qhub.releases import jupyterhub as release
 from qhub.releases.chart import Chart, mirrored
+from qhub.releases.conda_store import all_namespaces
 from qhub.stages.base import Address, InCluster, Log, Process, Stage
 from qhub.stages.infrastructure import (
     FACTS,
@@ -62,9 +63,7 @@ def hub_settings(config: Config) -> HubSettings:
             ),
             "monitoring": config.monitoring.enabled,
             "room_access": room_access(config),
-            "conda_store": config.conda_store.default_namespace
-            if config.conda_store.enabled
-            else None,
+            "conda_store": config.conda_store.default_namespace if config.has_conda_store else None,
         }
     )
 
@@ -346,6 +345,7 @@ def pod_settings(config: Config) -> dict[str, Any]:
         profile["image"] = str(mirrored(config, override.image)) if override.image else None
         profile["node_selector"] = override.node_selector
         profile["devices"] = override.extra_resource_limits
+    settings["namespaces"] = all_namespaces(config) if config.has_conda_store else []
     image = dask_gateway.cluster_image(config)
     settings["dask"] = {
         "url": dask_gateway.address(config, deployment_name(config)),

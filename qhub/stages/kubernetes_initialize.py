@@ -89,7 +89,7 @@ class KubernetesInitialize(Stage[InitializeInputs, InitializeOutputs]):
             quota=cluster.quota,
             container_limits=cluster.container_limits.named,
             shared=SharedVolume(
-                size=str(storage.shared_filesystem),
+                size=str(storage.shared_filesystem + storage.conda_store),
                 storage_class=storage.shared_storage_class,
                 access_mode=storage.shared_access_mode,
             ),

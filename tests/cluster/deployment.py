@@ -137,7 +137,12 @@ def new_deployment(cluster: Cluster, folder: Path) -> ClusterDeployment:
         "certificate": {"type": "self-signed"},
         "ingress": {"service": "NodePort", "node_ports": _node_ports(cluster)},
         # One node at a time is what every cluster's own StorageClass can do.
-        "storage": {"shared_filesystem": "1Gi", "shared_access_mode": "ReadWriteOnce"},
+        "storage": {
+            "shared_filesystem": "1Gi",
+            "conda_store": "1Gi",
+            "shared_access_mode": "ReadWriteOnce",
+        },
+        "conda_store": {"enabled": False},  # which most tests can do without
         "security": {
             "groups": {"admin": {"gid": 20000}, "users": {"gid": 20001}},
             "users": {

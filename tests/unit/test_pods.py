@@ -25,6 +25,8 @@ SETTINGS: dict[str, Any] = {
         "news": {"gid": 20004, "access": "public-read"},
     },
     "cluster": {"shared_claim": "shared", "own_homes": False},
+    "conda_store": "global",
+    "namespaces": ["global", "users", "ben"],
 }
 
 
@@ -85,6 +87,22 @@ def test_the_server_is_told_of_its_limits() -> None:
     assert "OMP_NUM_THREADS" not in pod_jupyter.environment({"display_name": "x"})
 
 
+def test_a_person_has_the_environments_of_what_they_see_and_no_others() -> None:
+    top = "/opt/qhub/conda-store/store"
+    found = {path: mount for path, mount in mounts("ben").items() if path.startswith(top)}
+    assert {*found} == {f"{top}/{name}" for name in ("global", "users", "course", "ben")}
+    assert found[f"{top}/users"] == {
+        "name": "shared",
+        "mountPath": f"{top}/users",
+        "subPath": "conda-store/store/users",
+        "readOnly": True,
+    }
+    assert f"{top}/users/jupyter" in PersonsPod.of("ben", SETTINGS).kernels
+    without = PersonsPod.of("ben", {**SETTINGS, "conda_store": None})
+    assert not without.kernels
+    assert not [mount for mount in without.mounts if mount["mountPath"].startswith(top)]
+
+
 def test_names_are_those_of_the_settings() -> None:
     passwd = names.passwd(SETTINGS["users"], SETTINGS["groups"]).splitlines()
     group = names.group(SETTINGS["users"], SETTINGS["groups"]).splitlines()
@@ -106,6 +124,9 @@ def test_folders_are_given_to_their_people_and_keep_what_is_in_them(tmp_path: Pa
     assert (home.st_uid, home.st_gid, home.st_mode & 0o7777) == (21001, 20001, 0o700)
     assert (shared.st_uid, shared.st_gid, shared.st_mode & 0o7777) == (0, 20001, 0o2770)
     assert (tmp_path / "homes/ben/notes.txt").read_text() == "mine"
+    built, state = tmp_path / "conda-store/store/users", tmp_path / "conda-store/state"
+    assert (built.stat().st_uid, built.stat().st_mode & 0o7777) == (folders.BUILDER, 0o755)
+    assert (state.stat().st_uid, state.stat().st_mode & 0o7777) == (folders.BUILDER, 0o700)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives files to others, which root alone can")

@@ -18,6 +18,7 @@ RULES: list[Callable[[Look], Iterator[Finding]]] = [
     deployment.certificate,
     deployment.dns,
     deployment.terraform_state,
+    deployment.conda_store,
     deployment.local_address,
     deployment.local_ports,
     deployment.jitsi,

@@ -155,6 +155,14 @@ def terraform_state(look: Look) -> Iterator[Finding]:
                 yield Finding(("terraform_state", key), message, "delete it", key=True)
 
 
+def conda_store(look: Look) -> Iterator[Finding]:
+    """In a cluster nothing else builds the environments of the file."""
+    path, wanted = ("conda_store", "enabled"), look.mapping("environments")
+    if look.provider not in (None, "local") and look.value(*path) is False and wanted:
+        message = f"with `provider: {look.provider}` conda-store builds `environments`"
+        yield Finding(path, message, "delete `enabled: false`, or the environments")
+
+
 def local_address(look: Look) -> Iterator[Finding]:
     """Passwords do not cross a network in the clear by accident."""
     text = look.text("local", "address")

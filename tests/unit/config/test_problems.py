@@ -231,6 +231,11 @@ CASES: dict[str, tuple[str, list[str]]] = {
         "certificate:\n  type: lets-encrypt\n  acme_email: ops\n" + AWS,
         ["3:15 `ops` is not an e-mail address"],
     ),
+    "environments without who builds them": (
+        "conda_store: {enabled: false}\n"
+        "environments: {one: {name: one, dependencies: [python]}}\n" + AWS,
+        ["1:24 with `provider: aws` conda-store builds `environments`"],
+    ),
     "lets-encrypt on this machine": (
         "certificate:\n  type: lets-encrypt\n  acme_email: a@example.org",
         ["2:9 `lets-encrypt` needs a server on the internet.* | allowed here: disabled, self-sig"],

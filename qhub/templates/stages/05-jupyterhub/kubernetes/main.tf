@@ -80,7 +80,7 @@ resource "kubernetes_config_map_v1" "people" {
 # Makes the folders of people and groups; another one at each change of them.
 resource "kubernetes_job_v1" "folders" {
   metadata {
-    name      = "qhub-folders-${substr(sha256("${jsonencode(var.settings.users)} ${jsonencode(var.settings.groups)} ${local.code["folders.py"]} ${var.image}"), 0, 10)}"
+    name      = "qhub-folders-${substr(sha256("${jsonencode(var.settings.users)} ${jsonencode(var.settings.groups)} ${jsonencode(var.settings.namespaces)} ${local.code["folders.py"]} ${var.image}"), 0, 10)}"
     namespace = local.namespace
     labels    = local.labels
   }

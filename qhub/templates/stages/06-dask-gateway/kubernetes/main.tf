@@ -10,7 +10,7 @@ locals {
   # What the gateway needs of the hub's Python code: its pod can't be given files, only text.
   modules = [
     "__init__", "dashboards", "dask_options", "dask_pods", "dask_service", "gateway_pods",
-    "limited_backend", "names", "pod", "profiles", "shares",
+    "limited_backend", "names", "namespaces", "pod", "profiles", "shares",
   ]
   code = { for name in local.modules : "${name}.py" => file("${path.module}/hub/${name}.py") }
   settings = merge(var.settings, {
