@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from . import namespaces
 from .pod import UMASK, PersonsPod
-from .profiles import Profile
+from .profiles import Profile, ProfileError
 
 IMAGE = "image"
 """Name of the cluster option: the image that scheduler and workers run in."""
+ENVIRONMENT = "conda_environment"
+"""Name of the cluster option: the shared environment that they run in, `NAMESPACE/NAME`; empty for
+what the image has."""
 SCHEDULER = {
     "scheduler_cores": 0.05,
     "scheduler_cores_limit": 1.0,
@@ -24,7 +29,28 @@ def variable(image: str) -> dict[str, str]:
     return {f"DASK_GATEWAY__CLUSTER__OPTIONS__{IMAGE.upper()}": repr(image)}
 
 
-def overrides(pod: PersonsPod, worker: Profile, image: str, cluster: Mapping[str, Any]) -> Any:
+def launcher(pod: PersonsPod, environment: str) -> Path | None:
+    """What runs a program in a shared environment; None for what the image has.
+
+    Raises:
+        ProfileError: it is none of those that the person sees.
+    """
+    if not environment:
+        return None
+    namespace, _, name = environment.partition("/")
+    if namespace not in pod.namespaces or not name or "/" in name:
+        seen = ", ".join(f"`{one}/…`" for one in pod.namespaces)
+        raise ProfileError(f"There is no environment `{environment}` for you; yours are {seen}.")
+    return namespaces.launcher(namespaces.IN_PODS, namespace, name)
+
+
+def overrides(
+    pod: PersonsPod,
+    worker: Profile,
+    image: str,
+    cluster: Mapping[str, Any],
+    environment: str = "",
+) -> Any:
     """A cluster of a person's, as Dask-Gateway describes it.
 
     Args:
@@ -32,12 +58,18 @@ def overrides(pod: PersonsPod, worker: Profile, image: str, cluster: Mapping[str
         worker: the profile of its workers.
         image: where the profile names none.
         cluster: `cluster` of the settings.
+        environment: the shared one that was asked for.
+
+    Raises:
+        ProfileError: the person sees no such environment.
     """
+    run = launcher(pod, environment)
+    dask = [str(run), "dask"] if run else ["dask"]
     spec, container = _spec(pod, cluster), _container(pod, cluster)
     return {
         "image": worker.get("image") or image,
-        "scheduler_cmd": ["dask", "scheduler"],
-        "worker_cmd": ["dask", "worker"],
+        "scheduler_cmd": [*dask, "scheduler"],
+        "worker_cmd": [*dask, "worker"],
         "environment": pod.environment | {"DASK_TEMPORARY_DIRECTORY": "/tmp"},  # noqa: S108
         **SCHEDULER,
         "worker_cores": worker["cpu_guarantee"] or 0,

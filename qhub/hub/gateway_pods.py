@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dask_gateway_server.backends.kubernetes.backend import KubeBackend
-from dask_gateway_server.options import Options, Select
+from dask_gateway_server.options import Options, Select, String
 
 from . import dask_options, dask_pods
 from .dashboards import DashboardAuthenticator
@@ -46,7 +46,7 @@ def configure(c: Any, settings: dict[str, Any]) -> None:
 
 
 def options(settings: Mapping[str, Any]) -> Callable[[Any], Options]:
-    """What a person may choose: an image, and one of the worker profiles open to them."""
+    """What a person may choose: where it runs, and one of the worker profiles open to them."""
     people, cluster = settings["users"], settings["cluster"]
 
     def profiles(of: str) -> Profiles:
@@ -54,18 +54,25 @@ def options(settings: Mapping[str, Any]) -> Callable[[Any], Options]:
 
     servers = profiles("servers")
 
-    def image(name: str) -> list[Any]:
+    def where(name: str) -> list[Any]:
         own = (server["image"] for server in servers.allowed(name).values())
         found = dict.fromkeys((cluster["image"], *(image for image in own if image)))
-        return [Select(dask_pods.IMAGE, list(found), label="Image")]
+        options = [Select(dask_pods.IMAGE, list(found), label="Image")]
+        if settings["conda_store"]:
+            options.append(String(dask_pods.ENVIRONMENT, "", label="Environment"))
+        return options
 
     def ordered(name: str, chosen: Any) -> dict[str, Any]:
         if name not in people:
             raise ProfileError("You are not among the users of the configuration.")
         worker = dict(chosen.profile)
         found = dask_pods.overrides(
-            PersonsPod.of(name, settings), worker, getattr(chosen, dask_pods.IMAGE), cluster
+            PersonsPod.of(name, settings),
+            worker,
+            getattr(chosen, dask_pods.IMAGE),
+            cluster,
+            getattr(chosen, dask_pods.ENVIRONMENT, ""),
         )
         return {**found, "cluster_max_workers": dask_options.most_workers(worker, settings)}
 
-    return dask_options.options(profiles("workers"), image, ordered)
+    return dask_options.options(profiles("workers"), where, ordered)

@@ -9,6 +9,7 @@ namespace of that name is the group's.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Iterable
 from pathlib import Path
 
@@ -35,6 +36,12 @@ def folder(directory: str | Path, namespace: str) -> Path:
 def jupyter(directory: str | Path, namespace: str) -> Path:
     """Where the kernels of a namespace are, as JUPYTER_PATH takes it."""
     return folder(directory, namespace) / "jupyter"
+
+
+def launcher(directory: str | Path, namespace: str, name: str) -> Path:
+    """The program that runs another one in an environment: that of its kernel."""
+    kernel = re.sub(r"[^a-z0-9._-]", "_", f"{namespace}-{name}".lower())
+    return jupyter(directory, namespace) / "kernels" / kernel / "run"
 
 
 def known(users: Iterable[str], groups: Iterable[str], everybodys: str) -> list[str]:

@@ -34,6 +34,7 @@ def values(config: Config) -> dict[str, Any]:
             "subPath": namespaces.PLACE,
             "mountPath": str(namespaces.place(namespaces.IN_PODS)),
         },
+        "dask": True,
         "channels": store.channels,
         "defaultNamespace": store.default_namespace,
         "namespaces": all_namespaces(config),

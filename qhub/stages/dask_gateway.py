@@ -221,6 +221,8 @@ def pod_settings(config: Config) -> dict[str, Any]:
         }
         for profile in config.profiles.jupyterlab
     ]
+    store = config.conda_store.default_namespace if config.has_conda_store else None
+    settings["conda_store"] = store
     settings["secure"] = config.certificate.type != "disabled"
     settings["cluster"] = {
         "image": str(release.cluster_image(config) or jupyterhub.server_image(config)),

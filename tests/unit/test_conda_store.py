@@ -115,10 +115,19 @@ def test_what_was_built_is_a_kernel(tmp_path: Path) -> None:
     assert [path.name for path in listed.iterdir()] == ["crew-tools_1"], "others' are others'"
     description = json.loads((listed / "crew-tools_1" / "kernel.json").read_text())
     assert description["display_name"] == "Tools+1 (crew)"
+    assert namespaces.launcher("", "crew", "Tools+1").parent.name == "crew-tools_1"
+    assert description["env"] == {}, "Dask-Gateway is not in it"
     run = description["argv"][0]
     said = subprocess.check_output([run, "/bin/sh", "-c", 'echo "$TOOLS"'], text=True)
     assert said.strip() == f"{prefix}/my tools"
     assert Path(run).stat().st_mode & 0o777 == 0o755
+    preload = prefix / "lib/python3.12/site-packages/dask_gateway/scheduler_preload.py"
+    for path in (preload, prefix / "bin/dask"):
+        path.parent.mkdir()
+        path.touch()
+    kernels.publish([crew], lock, dask=True)
+    description = json.loads((listed / "crew-tools_1" / "kernel.json").read_text())
+    assert description["env"] == {kernels.DASK_OPTION: "'crew/Tools+1'"}
     (crew / "envs" / "Tools+1").unlink()
     kernels.publish([crew, other], lock)
     assert not list(listed.iterdir())

@@ -14,6 +14,7 @@ import qhub.hub
 from qhub.config import parse
 from qhub.hub import dask_pods
 from qhub.hub.pod import PersonsPod
+from qhub.hub.profiles import ProfileError
 from qhub.kubernetes.manifests import with_priority
 from qhub.releases import dask_gateway as release
 from qhub.stages import of
@@ -66,11 +67,11 @@ def settings(more: str = "") -> dict[str, Any]:
     return found
 
 
-def ordered(name: str, worker: int = 0, more: str = "") -> dict[str, Any]:
+def ordered(name: str, worker: int = 0, more: str = "", environment: str = "") -> dict[str, Any]:
     given = settings(more)
     pod = PersonsPod.of(name, given)
     found: dict[str, Any] = dask_pods.overrides(
-        pod, given["workers"][worker], "team/notebook:1", given["cluster"]
+        pod, given["workers"][worker], "team/notebook:1", given["cluster"], environment
     )
     return found
 
@@ -102,6 +103,24 @@ def test_workers_are_of_the_size_of_their_profile() -> None:
 def test_the_image_is_the_profile_s_or_else_the_notebook_s() -> None:
     assert ordered("ada")["image"] == "team/notebook:1"
     assert ordered("ada", 1)["image"] == "team/dask:3"
+
+
+def test_a_cluster_runs_in_a_shared_environment_that_its_person_sees() -> None:
+    assert ordered("bob")["worker_cmd"] == ["dask", "worker"]
+    found = ordered("bob", environment="staff/Tools+1")
+    run = "/opt/qhub/conda-store/store/staff/jupyter/kernels/staff-tools_1/run"
+    assert found["scheduler_cmd"] == [run, "dask", "scheduler"]
+    assert found["worker_cmd"] == [run, "dask", "worker"]
+    mounts = {one["mountPath"] for one in found["worker_extra_container_config"]["volumeMounts"]}
+    assert "/opt/qhub/conda-store/store/staff" in mounts
+    for foreign in ("admin/tools", "ada/tools", "staff", "staff/", "staff/../admin/tools"):
+        with pytest.raises(ProfileError, match=re.escape(foreign)):
+            ordered("bob", environment=foreign)
+
+
+def test_without_conda_store_there_are_no_environments() -> None:
+    with pytest.raises(ProfileError):
+        ordered("bob", more="conda_store: {enabled: false}\n", environment="global/tools")
 
 
 def test_a_home_that_one_node_has_at_a_time_stays_with_the_server() -> None:

@@ -13,19 +13,27 @@ import json
 import re
 import shlex
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+DASK_OPTION = "DASK_GATEWAY__CLUSTER__OPTIONS__CONDA_ENVIRONMENT"
 
-def publish(namespaces: Sequence[Path], lock_file: Path) -> None:
-    """List the kernels of namespaces as their environments are now."""
+
+def publish(namespaces: Sequence[Path], lock_file: Path, *, dask: bool = False) -> None:
+    """List the kernels of namespaces as their environments are now.
+
+    Args:
+        namespaces: their folders.
+        lock_file: what keeps two of these apart.
+        dask: whether Dask clusters can run in the environments; those of a kernel then do.
+    """
     with lock_file.open("w") as lock:  # builds end side by side
         fcntl.flock(lock, fcntl.LOCK_EX)
         for namespace in namespaces:
-            _publish(namespace)
+            _publish(namespace, dask)
 
 
-def _publish(namespace: Path) -> None:
+def _publish(namespace: Path, dask: bool) -> None:
     listed = _folder(_folder(namespace / "jupyter") / "kernels")
     wanted = {}
     for link in sorted((namespace / "envs").glob("*")):
@@ -36,12 +44,20 @@ def _publish(namespace: Path) -> None:
         if kernel.name not in wanted:
             shutil.rmtree(kernel)
     for kernel_name, (name, build) in wanted.items():
-        _describe(_folder(listed / kernel_name), f"{name} ({namespace.name})", build)
+        told = _dask(f"{namespace.name}/{name}", build) if dask else {}
+        _describe(_folder(listed / kernel_name), f"{name} ({namespace.name})", build, told)
 
 
 def _is_kernel(namespace: Path, build: Path) -> bool:
     packages = build.glob("lib/python3*/site-packages/ipykernel_launcher.py")
     return build.parent == namespace.resolve() and any(packages)
+
+
+def _dask(environment: str, build: Path) -> dict[str, str]:
+    """What makes an environment the default of clusters that its kernel starts, where it can be."""
+    packages = build.glob("lib/python3*/site-packages/dask_gateway/scheduler_preload.py")
+    able = (build / "bin" / "dask").exists() and any(packages)
+    return {DASK_OPTION: repr(environment)} if able else {}
 
 
 def _slug(name: str) -> str:
@@ -54,7 +70,7 @@ def _folder(path: Path) -> Path:
     return path
 
 
-def _describe(kernel: Path, title: str, build: Path) -> None:
+def _describe(kernel: Path, title: str, build: Path, told: Mapping[str, str]) -> None:
     for picture in build.glob("share/jupyter/kernels/python3/logo-*"):
         _write(kernel / picture.name, picture.read_bytes(), 0o644)
     run = kernel / "run"
@@ -65,6 +81,7 @@ def _describe(kernel: Path, title: str, build: Path) -> None:
         "display_name": title,
         "language": "python",
         "metadata": {"debugger": True},
+        "env": told,
     }
     _write(kernel / "kernel.json", json.dumps(description, indent=1).encode() + b"\n", 0o644)
 

@@ -27,7 +27,8 @@ _CHANGES = {
 def _publish() -> None:
     settings = read()
     places = [Path(settings["store"], name) for name in settings["namespaces"]]
-    publish(places, Path(settings["state"], "kernels.lock"))
+    dask = settings.get("dask", False)
+    publish(places, Path(settings["state"], "kernels.lock"), dask=dask)
 
 
 @worker_ready.connect

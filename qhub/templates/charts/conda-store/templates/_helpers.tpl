@@ -23,6 +23,7 @@ store: {{ print .Values.storage.mountPath "/store" | toJson }}
 state: {{ print .Values.storage.mountPath "/state" | toJson }}
 channels: {{ .Values.channels | toJson }}
 default_namespace: {{ .Values.defaultNamespace | toJson }}
+dask: {{ .Values.dask }}
 max_workers: {{ .Values.worker.concurrency }}
 {{- end }}
 
