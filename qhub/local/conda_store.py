@@ -48,7 +48,7 @@ MARK = "QHUB_CONDA_STORE"
 """Set for everything that conda-store starts."""
 FILES = (
     *("access.py", "config.py", "kernels.py", "places.py", "rights.py", "server.py", "told.py"),
-    "worker.py",
+    *("stores.py", "worker.py"),
 )
 """What runs in conda-store's own environment."""
 _NETWORK = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +14,7 @@ import pytest
 from qhub.config import load
 from qhub.errors import PreflightError
 from qhub.hub import dask_service, namespaces
-from qhub.hub.conda_store import kernels, rights, service
+from qhub.hub.conda_store import kernels, rights, service, stores, told
 from qhub.hub.conda_store.places import within
 from qhub.local import conda_store_environment
 from qhub.stages import select
@@ -177,3 +178,29 @@ def test_a_channel_that_can_t_be_reached_is_named_with_the_cause(tmp_path: Path)
         conda_store_environment.preflight(None, tmp_path, [channel], requirements)
     assert "can't be reached" in refused.value.message
     assert "Nothing was changed" in (refused.value.hint or "")
+
+
+def test_secrets_may_lie_apart_from_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [tmp_path / name for name in ("settings.json", "secrets.json")]
+    files[0].write_text(json.dumps({"state": "/s", "hub": {"api": "a"}, "people": {}}))
+    files[1].write_text(json.dumps({"queue": "q", "hub": {"token": "t"}, "people": {"ada": {}}}))
+    monkeypatch.setenv("QHUB_SETTINGS", ":".join(map(str, files)))
+    assert told.settings() == {
+        "state": "/s",
+        "queue": "q",
+        "hub": {"api": "a", "token": "t"},
+        "people": {"ada": {}},
+    }
+
+
+def test_database_and_queue_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    stores.wait({})  # where both are files
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        there = {"database": f"postgresql+psycopg2://a:b@127.0.0.1:{port}/c"}
+        stores.wait(there)
+    monkeypatch.setattr(stores, "WAIT_SECONDS", 0)
+    with pytest.raises(OSError, match="refused"):
+        stores.wait(there)

@@ -8,6 +8,7 @@ import os
 import socket
 from pathlib import Path
 
+import stores
 import uvicorn
 from conda_store_server import api
 from conda_store_server._internal import dbutil, orm
@@ -20,6 +21,7 @@ PORT = 8080
 def main() -> None:
     """Bring the database up to date and serve."""
     settings = read()
+    stores.wait(settings)
     server = CondaStoreServer()
     server.initialize(["--config", str(Path(__file__).with_name("config.py"))])
     store = server.conda_store

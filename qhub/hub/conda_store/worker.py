@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import stores
 from celery.signals import heartbeat_sent, task_postrun, worker_ready
 from conda_store_server._internal.worker.app import CondaStoreWorker
 from kernels import publish
@@ -50,6 +51,7 @@ def _done(task: Any = None, **_: Any) -> None:
 
 
 if __name__ == "__main__":
+    stores.wait(read())
     config = str(Path(__file__).with_name("config.py"))
     sys.argv[1:] = ["--config", config]  # each process that builds reads them anew
     CondaStoreWorker.launch_instance()
