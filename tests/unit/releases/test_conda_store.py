@@ -48,7 +48,8 @@ def rendered(chart: Path, values: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def pod(manifests: dict[str, dict[str, Any]], name: str) -> Any:
-    return manifests[name]["spec"]["template"]
+    spec = manifests[name]["spec"]
+    return spec.get("jobTemplate", {}).get("spec", spec)["template"]
 
 
 @pytest.fixture
@@ -101,8 +102,9 @@ def test_every_image_comes_by_the_mirror_or_is_one_s_own() -> None:
 
 def test_nobody_is_root_and_nothing_is_written_but_where_it_belongs(whole: Path) -> None:
     manifests = rendered(whole, conda_store.values(made()))
-    names = [name for name in manifests if name.split()[0] in ("Deployment", "StatefulSet", "Job")]
-    assert len(names) == 5
+    kinds = ("Deployment", "StatefulSet", "Job", "CronJob")
+    names = [name for name in manifests if name.split()[0] in kinds]
+    assert len(names) == 6
     for name in names:
         spec = pod(manifests, name)["spec"]
         assert spec["securityContext"]["runAsNonRoot"]
