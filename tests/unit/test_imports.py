@@ -20,7 +20,7 @@ BELOW = {
     "stages": {"stages", "config", "local", "kubernetes", "releases", "backup", "hub", "errors"}
     | {"dns", "hubapi", "qhub"},
     "dns": {"dns", "config", "errors"},
-    "releases": {"releases", "config", "errors"},
+    "releases": {"releases", "config", "hub", "errors"},
     "mirror": {"mirror", "errors"},
     "kubernetes": {"kubernetes", "errors"},
     "config": {"config", "errors"},
