@@ -9,7 +9,7 @@ from qhub.hub import headers, namespaces
 from qhub.hub.conda_store import rights, service
 from qhub.releases.chart import mirrored
 
-IMAGE = "docker.io/quansight/conda-store-server:2025.2.0"
+IMAGE = "quay.io/quansight/conda-store-server:2025.2.2"
 DATABASE_IMAGE = "docker.io/library/postgres:17.7"
 QUEUE_IMAGE = "docker.io/valkey/valkey:8.1.4"
 
