@@ -76,4 +76,8 @@ def pods_of(manifest: dict[str, Any]) -> Iterator[dict[str, Any]]:
         spec = manifest["spec"]
     if isinstance(spec, dict) and "containers" in spec:
         absent = ("serviceAccount", "serviceAccountName", "priorityClassName")
-        yield {key: value for key, value in spec.items() if key not in absent}
+        claims = (claim["metadata"]["name"] for claim in inner.get("volumeClaimTemplates", ()))
+        volumes = [*spec.get("volumes", ()), *({"name": name, "emptyDir": {}} for name in claims)]
+        yield {key: value for key, value in spec.items() if key not in absent} | {
+            "volumes": volumes
+        }
