@@ -102,7 +102,7 @@ def one(url: str, name: str) -> float:
     def work() -> None:
         person = Person(url, PATIENCE)
         assert person.login(name, PASSWORD), (name, person.status)
-        person.start(seconds=PATIENCE, pause=1)  # else asking is most of the work
+        person.start_and_watch()
         person.enter()
         kernel = person.kernel()
         assert kernel.run("1 + 1", PATIENCE) == "2", name

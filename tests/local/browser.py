@@ -102,6 +102,13 @@ class Person:
             time.sleep(pause)
         raise AssertionError("the server is not ready")
 
+    def start_and_watch(self) -> None:
+        """Start the person's server as the hub's own page does, which asks once and is told."""
+        self.hub_api("POST", f"/users/{self.name}/server", {})
+        assert self.status in (201, 202), self.status
+        told = self.request(f"/hub/api/users/{self.name}/server/progress")
+        assert '"ready": true' in told, (self.status, told)
+
     def stop(self) -> None:
         self.hub_api("DELETE", f"/users/{self.name}/server")
         deadline = time.monotonic() + 30
