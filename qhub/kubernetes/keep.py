@@ -15,8 +15,8 @@ from qhub.kubernetes.helm import MERGE
 KEPT_FOR, RECLAIM = "qhub/kept-for", "qhub/reclaim-policy"
 """Annotations: the deployment that a volume is kept for, and what was to become of it before."""
 
-NAMED = ("shared", "hub-db-dir")
-"""Claims of homes and shared folders, and of the hub's database."""
+NAMED = ("shared", "hub-db-dir", "data-conda-store-database-0")
+"""Claims of homes, shared folders and environments, and of the databases that know of them."""
 
 _HOME = ("component", "singleuser-storage")
 """Label of a claim that is somebody's home."""
