@@ -173,7 +173,8 @@ class Recorded:
         said("kubectl", "apply", "--server-side", "-f", "-", stdin=json.dumps(listed))
         for name in RELEASES:
             place = ("-n", self.namespace, "-f", str(self.folder / f"{name}.json"))
-            said("helm", "install", name, self.charts[name], *place, "--wait", "--timeout", "10m")
+            how = ("--wait", "--timeout", "10m", "--skip-crds")  # ours brings none with a chart
+            said("helm", "install", name, self.charts[name], *place, *how)
 
     def remove(self) -> None:
         """Take it all away again."""

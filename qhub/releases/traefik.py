@@ -89,6 +89,10 @@ def environment(config: Config) -> dict[str, str]:
 def _service(config: Config) -> dict[str, Any]:
     ingress = config.ingress
     spec: dict[str, Any] = {"type": ingress.service}
+    if ingress.service == "LoadBalancer":
+        # Else all visitors come from the address of a node, and share the limits of one. Ports of
+        # nodes have to be answered by each node, also where no Traefik is.
+        spec["externalTrafficPolicy"] = "Local"
     if ingress.source_ranges:
         spec["loadBalancerSourceRanges"] = ingress.source_ranges
     return {"spec": spec, "annotations": ingress.annotations}

@@ -11,6 +11,8 @@ import yaml
 from kubernetes.dynamic.exceptions import ConflictError, NotFoundError
 
 from qhub.kubernetes.cluster import Cluster
+from qhub.stages.base import Place
+from qhub.stages.dask_gateway import definitions
 from tests import charts, existing
 from tests.cluster import inventory
 from tests.releases import Release
@@ -22,13 +24,16 @@ TRIED = {"dry_run": "All", "field_manager": "qhub-tests"}
 
 @pytest.fixture(scope="module")
 def api(cluster: Cluster) -> Iterator[Any]:
-    """A client, and the namespace that the releases are for, as a deployment would have it."""
+    """A client; the namespace and the kinds are there, as a deployment would have them."""
+    kinds = definitions(Place(cluster.access.context, existing.NAMESPACE, "dry-run"), print)
+    kinds.hold()
     api = inventory.client_of(cluster)
     namespaces = api.resources.get(api_version="v1", kind="Namespace")
     metadata = {"name": existing.NAMESPACE, "labels": {LEVEL: "baseline"}}
     with suppress(ConflictError):  # an earlier run was ended
         namespaces.create(body={"metadata": metadata})
     yield api
+    kinds.release()
     with suppress(NotFoundError):
         namespaces.delete(name=existing.NAMESPACE)
 

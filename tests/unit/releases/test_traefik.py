@@ -120,7 +120,11 @@ def test_route_53_can_do_with_the_role_of_the_nodes() -> None:
 def test_the_load_balancer_is_as_the_file_says() -> None:
     service = told("ingress: {annotations: {a.b/c: 'yes'}, source_ranges: [192.0.2.0/24]}\n")
     assert service["service"] == {
-        "spec": {"type": "LoadBalancer", "loadBalancerSourceRanges": ["192.0.2.0/24"]},
+        "spec": {
+            "type": "LoadBalancer",
+            "externalTrafficPolicy": "Local",
+            "loadBalancerSourceRanges": ["192.0.2.0/24"],
+        },
         "annotations": {"a.b/c": "yes"},
     }
 
