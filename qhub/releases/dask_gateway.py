@@ -11,7 +11,7 @@ from typing import Any
 
 from qhub.config import Config
 from qhub.config.fields import Image
-from qhub.releases import traefik
+from qhub.releases import jupyterhub, traefik
 from qhub.releases.chart import Chart, chart, mirrored, named
 
 VERSION = "2026.3.0"
@@ -35,6 +35,11 @@ def cluster_image(config: Config) -> Image | None:
     """The image of clusters, whatever that of the notebook; None: the notebook's own."""
     named = config.default_images.dask_worker
     return mirrored(config, named) if named else None
+
+
+def default_image(config: Config) -> Image:
+    """The image of clusters that are made outside a notebook."""
+    return cluster_image(config) or jupyterhub.server_image(config)
 
 
 def instance(name: str) -> str:
@@ -62,6 +67,8 @@ def values(config: Config, name: str, prefix: str) -> dict[str, Any]:
         "gateway": {
             "image": image,
             "prefix": prefix,
+            # Our code names one for each cluster; the chart's own would be one from elsewhere.
+            "backend": {"image": named(default_image(config))},
             "resources": _small("20m", "96Mi"),
             "auth": {
                 "type": "jupyterhub",

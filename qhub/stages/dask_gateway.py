@@ -19,7 +19,6 @@ from qhub.hub.dask_service import CHECK, PREFIX
 from qhub.local.facts import Machine
 from qhub.local.settings import DaskGatewaySettings
 from qhub.releases import dask_gateway as release
-from qhub.releases import jupyterhub
 from qhub.releases.chart import Chart, mirrored
 from qhub.stages.base import TEMPLATES, InCluster, Place, Stage
 from qhub.stages.infrastructure import GONE, ExistingInfrastructure, LocalInfrastructure
@@ -225,7 +224,7 @@ def pod_settings(config: Config) -> dict[str, Any]:
     settings["conda_store"] = store
     settings["secure"] = config.certificate.type != "disabled"
     settings["cluster"] = {
-        "image": str(release.cluster_image(config) or jupyterhub.server_image(config)),
+        "image": str(release.default_image(config)),
         "own_homes": config.storage.home is not None,
         "tolerations": [],
         "volumes": [],
