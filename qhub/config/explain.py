@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from qhub.config.document import Document, KeyPath
 from qhub.config.dropped import dropped
 from qhub.config.nearest import clipped, did_you_mean, listed, nearest
+from qhub.config.security import TYPES
 from qhub.config.shape import fields_at, free_at
 from qhub.errors import Problem
 
@@ -83,11 +84,7 @@ def _words(
         allowed = re.findall(r"'([^']*)'", context["expected_tags"])
         return (*_not_one_of("`type`", context["tag"], allowed, None), (*path, "type"))
     if kind == "union_tag_not_found":
-        return (
-            f"{name} lacks `type`",
-            "allowed: password, GitHub, GitLab, Google, Auth0, OIDC, custom",
-            path,
-        )
+        return f"{name} lacks `type`", f"allowed: {', '.join(TYPES)}", path
     if kind in _COMPARED:
         key, words = _COMPARED[kind]
         return f"{name} is {words} {context[key]}, this is {_shown(value)}", None, path

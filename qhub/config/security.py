@@ -107,8 +107,10 @@ class Group(Section):
     )
 
 
-_TYPE = "`password`, `GitHub`, `GitLab`, `Google`, `Auth0`, `OIDC` or `custom`."
-_CALLBACK = "Default: `https://DOMAIN/hub/oauth_callback`."
+TYPES = ("password", "GitHub", "GitLab", "Google", "Auth0", "OIDC", "custom")
+"""How people may log in."""
+
+_TYPE = f"{', '.join(f'`{one}`' for one in TYPES[:-1])} or `{TYPES[-1]}`."
 _GROUPS = (
     "Claim that lists a person's groups: they are in those that `security.groups` has, too, from "
     "their next login on. Default: none."
@@ -135,12 +137,18 @@ class _Elsewhere(Section):
         return dict(_resolved(self.config))
 
 
-class GitHubConfig(Section):
-    """The OAuth app at GitHub."""
+class _Client(Section):
+    """What the hub is registered as at whoever people log in at."""
 
-    client_id: Title = Field(description="Client ID of the OAuth app.")
+    client_id: Title = Field(description="Client ID of the hub there.")
     client_secret: SecretRef = Field(description="Its secret: `{env: NAME}` or `{file: PATH}`.")
-    oauth_callback_url: Url | None = Field(None, description=_CALLBACK)
+    oauth_callback_url: Url | None = Field(
+        None, description="Default: `https://DOMAIN/hub/oauth_callback`."
+    )
+
+
+class GitHubConfig(_Client):
+    """The OAuth app at GitHub."""
 
 
 class GitHubAuthentication(_Elsewhere):
@@ -150,12 +158,9 @@ class GitHubAuthentication(_Elsewhere):
     config: GitHubConfig = Field(description="The OAuth app at GitHub.")
 
 
-class GitLabConfig(Section):
+class GitLabConfig(_Client):
     """The application at GitLab."""
 
-    client_id: Title = Field(description="ID of the application.")
-    client_secret: SecretRef = Field(description="Its secret: `{env: NAME}` or `{file: PATH}`.")
-    oauth_callback_url: Url | None = Field(None, description=_CALLBACK)
     gitlab_url: ServerUrl = Field("https://gitlab.com", description="Which GitLab.")
 
 
@@ -166,12 +171,9 @@ class GitLabAuthentication(_Elsewhere):
     config: GitLabConfig = Field(description="The application at GitLab.")
 
 
-class GoogleConfig(Section):
+class GoogleConfig(_Client):
     """The OAuth client at Google."""
 
-    client_id: Title = Field(description="Client ID.")
-    client_secret: SecretRef = Field(description="Its secret: `{env: NAME}` or `{file: PATH}`.")
-    oauth_callback_url: Url | None = Field(None, description=_CALLBACK)
     hosted_domain: Domain = Field(
         description="Domain of the organisation: only its accounts may log in. What stands before "
         "the `@` of their addresses are the names in `security.users`."
@@ -185,12 +187,9 @@ class GoogleAuthentication(_Elsewhere):
     config: GoogleConfig = Field(description="The OAuth client at Google.")
 
 
-class OidcConfig(Section):
+class OidcConfig(_Client):
     """The client at any provider of OpenID Connect: Keycloak, Okta, Entra ID, Dex and the like."""
 
-    client_id: Title = Field(description="ID of the client.")
-    client_secret: SecretRef = Field(description="Its secret: `{env: NAME}` or `{file: PATH}`.")
-    oauth_callback_url: Url | None = Field(None, description=_CALLBACK)
     authorize_url: Url = Field(
         description="`authorization_endpoint` in `/.well-known/openid-configuration` there."
     )
@@ -215,13 +214,10 @@ class OidcAuthentication(_Elsewhere):
     config: OidcConfig = Field(description="The client at the provider.")
 
 
-class Auth0Config(Section):
+class Auth0Config(_Client):
     """The application at Auth0."""
 
-    client_id: Title = Field(description="Client ID of the application.")
-    client_secret: SecretRef = Field(description="Its secret: `{env: NAME}` or `{file: PATH}`.")
     auth0_subdomain: Title = Field(description="`team` of `team.auth0.com`.")
-    oauth_callback_url: Url | None = Field(None, description=_CALLBACK)
     scope: list[Title] = Field(
         default_factory=lambda: ["openid", "email", "profile"], description="OAuth scopes."
     )
