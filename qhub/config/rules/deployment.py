@@ -119,23 +119,17 @@ def dns(look: Look) -> Iterator[Finding]:
     lacking = [key for key in pair if key not in given]
     if provider == "route53" and len(lacking) == 1:
         yield Finding(("dns", "credentials"), f"`credentials` lacks `{lacking[0]}`", key=True)
-    challenge = ("certificate", "acme_challenge_type")
-    if provider == "cloudflare" and look.value(*challenge) == "dns" and "api_token" not in given:
-        message = "the `dns` challenge needs `dns.credentials.api_token` with `cloudflare`"
-        yield Finding(challenge, message, "for example `api_token: {env: CLOUDFLARE_API_TOKEN}`")
-    made = look.value("dns", "auto_provision") is True
-    if made and provider == "cloudflare" and "api_token" not in given:
-        message = "`auto_provision` needs `dns.credentials.api_token` with `cloudflare`"
-        example = "for example `api_token: {env: CLOUDFLARE_API_TOKEN}`"
-        yield Finding(("dns", "auto_provision"), message, example)
-    if provider is not None:
-        return
-    allowed = "allowed: cloudflare, route53"
-    if made:
-        path = ("dns", "auto_provision")
-        yield Finding(path, "`auto_provision` needs `dns.provider`", allowed)
-    if look.value(*challenge) == "dns":
-        yield Finding(challenge, "the `dns` challenge needs `dns.provider`", allowed)
+    record, challenge = ("dns", "auto_provision"), ("certificate", "acme_challenge_type")
+    asked = {
+        record: "`auto_provision`" if look.value(*record) is True else None,
+        challenge: "the `dns` challenge" if look.value(*challenge) == "dns" else None,
+    }
+    for path, what in asked.items():
+        if what and look.value("dns", "provider") is None:
+            yield Finding(path, f"{what} needs `dns.provider`", "allowed: cloudflare, route53")
+        elif what and provider == "cloudflare" and "api_token" not in given:
+            message = f"{what} needs `dns.credentials.api_token` with `cloudflare`"
+            yield Finding(path, message, "for example `api_token: {env: CLOUDFLARE_API_TOKEN}`")
 
 
 def terraform_state(look: Look) -> Iterator[Finding]:
