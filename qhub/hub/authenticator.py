@@ -12,7 +12,6 @@ import asyncio
 import hmac
 import secrets
 import threading
-from collections.abc import Mapping
 from inspect import isawaitable
 from typing import Any
 
@@ -55,24 +54,17 @@ def verify(password: str, hashed: str) -> bool:
         return False
 
 
-def model(people: Mapping[str, Any], name: str) -> dict[str, Any] | None:
-    """What JupyterHub is to know of a listed person; None for anybody else."""
-    person = people.get(name)
-    if person is None:
-        return None
-    return {"name": name, "admin": person["admin"], "groups": list(person["groups"])}
-
-
 class PasswordAuthenticator(Authenticator):
     """Passwords against the hashes of the settings."""
 
+    membership: Membership
     people = Dict(help="the users of the settings").tag(config=True)
     proxy_token = Unicode(help="known only to the proxy in front").tag(config=True)
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._throttle = Throttle()
-        self._places = asyncio.Semaphore(4)  # argon2 takes 64 MB a time
+        self._places = asyncio.Semaphore(4)  # others need threads of the hub, too
         self._salt = secrets.token_bytes(16)
 
     def check_allowed(self, username: str, auth_model: Any = None) -> bool:
@@ -94,7 +86,7 @@ class PasswordAuthenticator(Authenticator):
                 return None
         self._throttle.succeeded(*source)
         _remember_browser(handler, name)
-        return model(self.people, name)
+        return self.membership.model(name)
 
     def _address(self, handler: Any) -> str:
         """Where a try comes from; who asks the hub itself could say anything, so is one address."""
@@ -111,7 +103,7 @@ class PasswordAuthenticator(Authenticator):
 
     async def refresh_user(self, user: Any, handler: Any = None) -> Any:
         """Groups and admins follow the settings; who was removed is logged out."""
-        return model(self.people, user.name) or False
+        return self.membership.model(user.name) or False
 
 
 def _browser(handler: Any, name: str) -> str | None:

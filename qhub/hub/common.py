@@ -97,6 +97,7 @@ def _authentication(c: Any, settings: dict[str, Any]) -> Membership:
     membership = Membership(people, settings["groups"], by_claim=by_claim)
     if kind == "password":
         c.JupyterHub.authenticator_class = PasswordAuthenticator
+        PasswordAuthenticator.membership = membership
         c.PasswordAuthenticator.people = people
         return membership
     path = providers.CLASSES.get(kind) or authentication["authentication_class"].replace(":", ".")
