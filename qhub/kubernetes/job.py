@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from qhub.errors import ClusterError, StageError
-from qhub.kubernetes.cluster import Access, Cluster
+from qhub.kubernetes.cluster import Cluster, reach
 from qhub.kubernetes.rollout import POLL_SECONDS, job_obstacle, last_words
 
 
@@ -15,7 +15,7 @@ def wait_done(stage: str, context: str, namespace: str, job: str, *, deadline: f
     Raises:
         StageError: It failed, or isn't done in time; with the last lines of its log.
     """
-    cluster = Cluster(Access.find(context))
+    cluster = reach(context)
     started = time.monotonic()
     while obstacle := job_obstacle(cluster, namespace, job):
         failed = obstacle.startswith("failed")

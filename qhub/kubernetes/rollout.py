@@ -77,24 +77,23 @@ def wait_ready(
 def deployment_obstacle(cluster: Cluster, namespace: str, name: str) -> str | None:
     """What keeps a Deployment from running as it was last told to; None when it does."""
     found = cluster.ask(cluster.apps.read_namespaced_deployment, name, namespace)
-    status, wanted = found.status, found.spec.replicas or 0
-    if (status.observed_generation or 0) < found.metadata.generation:
-        return "was not looked at yet"
-    ready, updated = status.available_replicas or 0, status.updated_replicas or 0
-    if updated < wanted or ready < wanted or (status.replicas or 0) > wanted:
-        return f"{min(updated, ready)} of {wanted} pods are ready"
-    return None
+    return _behind(found, found.status.available_replicas)
 
 
 def stateful_set_obstacle(cluster: Cluster, namespace: str, name: str) -> str | None:
     """What keeps a StatefulSet from running as it was last told to; None when it does."""
     found = cluster.ask(cluster.apps.read_namespaced_stateful_set, name, namespace)
+    return _behind(found, found.status.ready_replicas)
+
+
+def _behind(found: Any, ready: int | None) -> str | None:
+    """What a workload still lacks, of whose pods so many are ready."""
     status, wanted = found.status, found.spec.replicas or 0
     if (status.observed_generation or 0) < found.metadata.generation:
         return "was not looked at yet"
-    ready, updated = status.ready_replicas or 0, status.updated_replicas or 0
-    if min(ready, updated) < wanted:
-        return f"{min(updated, ready)} of {wanted} pods are ready"
+    done = min(ready or 0, status.updated_replicas or 0)
+    if done < wanted or (status.replicas or 0) > wanted:
+        return f"{done} of {wanted} pods are ready"
     return None
 
 

@@ -66,10 +66,10 @@ def _release(module: Module, label: str) -> str | None:
 
 def _forget_pending(place: Place, wanted: dict[str, str]) -> set[str]:
     """Releases that were begun and not finished: begun anew, they take over what there is."""
-    from qhub.kubernetes.cluster import Access, Cluster
+    from qhub.kubernetes.cluster import reach
     from qhub.kubernetes.helm import forget_pending
 
-    cluster = Cluster(Access.find(place.context))
+    cluster = reach(place.context)
     return {
         address
         for address, name in wanted.items()
@@ -79,10 +79,10 @@ def _forget_pending(place: Place, wanted: dict[str, str]) -> set[str]:
 
 def _own(place: Place, wanted: dict[str, str]) -> dict[str, str]:
     """Those that are the deployment's own, with what the providers know them by."""
-    from qhub.kubernetes.cluster import Access, Cluster
+    from qhub.kubernetes.cluster import reach
     from qhub.kubernetes.remains import remains
 
-    left = remains(Cluster(Access.find(place.context)), place.namespace, place.name)
+    left = remains(reach(place.context), place.namespace, place.name)
     nowhere = {one.name for one in left if one.namespace is None}
     found = {}
     for address, name in wanted.items():

@@ -160,12 +160,11 @@ def _left(operation: Operation, errors: dict[str, QhubError], *, keep_data: bool
             for address in operation.module(name, operation.folder.applied / name, {}).resources()
         ]
     from qhub.kubernetes import remains
-    from qhub.kubernetes.cluster import Access, Cluster
+    from qhub.kubernetes.cluster import reach
 
     look = remains.remains if errors else remains.awaited
     try:
-        cluster = Cluster(Access.find(place.context))
-        found = look(cluster, place.namespace, place.name, kept=keep_data)
+        found = look(reach(place.context), place.namespace, place.name, kept=keep_data)
     except ClusterError as error:
         return [f"perhaps more: {error.message}"]
     return list(map(str, found))

@@ -196,6 +196,7 @@ class KubernetesDaskGateway(Stage[KubernetesInputs, KubernetesOutputs]):
 
 
 def definitions(place: Place, say: Callable[[str], None]) -> Definitions:
+    """The kinds of object that the gateway works with, as a deployment at that place needs them."""
     from qhub.kubernetes.cluster import Access, Cluster
     from qhub.kubernetes.definitions import Definitions, Kind
 

@@ -20,10 +20,10 @@ from qhub.local.facts import Machine
 from qhub.local.settings import JitsiSettings
 from qhub.releases import jitsi as release
 from qhub.releases.chart import Chart
-from qhub.stages.base import Address, InCluster, Release, Stage
+from qhub.stages.base import Address, InCluster, Stage
 from qhub.stages.infrastructure import GONE, ExistingInfrastructure, LocalInfrastructure
 from qhub.stages.jupyterhub import KubernetesJupyterHub, LocalJupyterHub, people, room_access
-from qhub.stages.kubernetes_ingress import SERVICE, KubernetesIngress, server
+from qhub.stages.kubernetes_ingress import KubernetesIngress, entrance_to, server
 from qhub.stages.kubernetes_initialize import KubernetesInitialize
 from qhub.stages.release import ReleaseStage
 
@@ -153,15 +153,8 @@ class KubernetesJitsi(ReleaseStage[KubernetesInputs, KubernetesOutputs]):
                 stateful_sets=[f"{release.NAME}-prosody"],
             )
 
-    def drift(self, outputs: KubernetesOutputs) -> dict[str, str]:
-        return super().drift(outputs) if outputs.domain else {}
-
-    def repair(self, outputs: KubernetesOutputs) -> None:
-        if outputs.domain:
-            super().repair(outputs)
-
-    def releases(self, outputs: KubernetesOutputs) -> list[Release]:
-        return super().releases(outputs) if outputs.domain else []
+    def has_release(self, outputs: KubernetesOutputs) -> bool:
+        return bool(outputs.domain)
 
     def addresses(self, outputs: KubernetesOutputs) -> list[Address]:
         return [Address("Jitsi", outputs.server)] if outputs.domain else []
@@ -169,17 +162,9 @@ class KubernetesJitsi(ReleaseStage[KubernetesInputs, KubernetesOutputs]):
     def notices(self, outputs: KubernetesOutputs) -> list[str]:
         if not outputs.domain:
             return _notices(outputs.server)
-        from qhub.kubernetes.cluster import reach
-        from qhub.kubernetes.entrance import Entrance
-
-        url = urlsplit(outputs.server)
-        secure = url.scheme == "https"
-        port = url.port or (443 if secure else 80)
-        entrance = Entrance(
-            reach(outputs.context), outputs.namespace, SERVICE, outputs.domain, port, secure, "/"
-        )
+        entrance = entrance_to(outputs, outputs.domain, outputs.server, "/")
         found = list(advice(outputs.domain, [place.host for place in entrance.places()]))
-        return found if secure else [*found, _no_camera(outputs.server)]
+        return found if entrance.secure else [*found, _no_camera(outputs.server)]
 
 
 def _notices(server: str) -> list[str]:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from qhub.config import Config
-from qhub.dns import Dns, publish, withdraw, zone_of
+from qhub.config.services import Dns
+from qhub.dns import publish, withdraw, zone_of
 from qhub.dns.advice import advice
 from qhub.errors import ClusterError, PreflightError
 from qhub.releases import jitsi
@@ -240,22 +241,29 @@ def _record(config: Config) -> dict[str, Any] | None:
     return {"dns": named, "owner": deployment_name(config)}
 
 
-def _entrance(outputs: IngressOutputs) -> Entrance:
+def entrance_to(outputs: InCluster, domain: str, url: str, path: str) -> Entrance:
+    """The way in to what is at an address of the deployment.
+
+    Args:
+        outputs: Where the deployment is.
+        domain: The name in the address.
+        url: The address.
+        path: What is answered there.
+    """
     from urllib.parse import urlsplit
 
-    from qhub.kubernetes.cluster import Access, Cluster
+    from qhub.kubernetes.cluster import reach
     from qhub.kubernetes.entrance import Entrance
 
-    secure = outputs.certificate != "disabled"
-    return Entrance(
-        Cluster(Access.find(outputs.context)),
-        outputs.namespace,
-        SERVICE,
-        outputs.domain,
-        urlsplit(outputs.url).port or (443 if secure else 80),
-        secure,
-        release.PING,
-    )
+    parts = urlsplit(url)
+    secure = parts.scheme == "https"
+    port = parts.port or (443 if secure else 80)
+    cluster = reach(outputs.context)
+    return Entrance(cluster, outputs.namespace, SERVICE, domain, port, secure, path)
+
+
+def _entrance(outputs: IngressOutputs) -> Entrance:
+    return entrance_to(outputs, outputs.domain, outputs.url, release.PING)
 
 
 def _is_granted(entrance: Entrance, before: Answer) -> bool:

@@ -29,7 +29,7 @@ def priority_classes(config: Config) -> dict[str, str]:
 
 
 def asks_for_gpus(config: Config) -> bool:
-    """Whether a profile of servers or of Dask workers has GPUs of NVIDIA's."""
+    """Whether a profile of servers has GPUs of NVIDIA's."""
     servers = [one.kubespawner_override.extra_resource_limits for one in config.profiles.jupyterlab]
     return any(devices.get(GPU, 0) > 0 for devices in servers)
 
@@ -108,10 +108,10 @@ class KubernetesInitialize(Stage[InitializeInputs, InitializeOutputs]):
         Terraform would wait for each thing in turn, the longest for twenty minutes, and not say
         for what.
         """
-        from qhub.kubernetes.cluster import Access, Cluster
+        from qhub.kubernetes.cluster import reach
         from qhub.kubernetes.sweep import remove_namespace, remove_priorities
 
-        cluster = Cluster(Access.find(place.context))
+        cluster = reach(place.context)
         try:
             for namespace in (place.namespace, f"{place.namespace}-gpu"):
                 remove_namespace(cluster, namespace, place.name, say)
