@@ -130,10 +130,9 @@ class Recorded:
         """Read what stands; values and objects are kept beside the deployment."""
         stages = deployment.folder / "stages"
         mirror = deployment.config["mirror"]["charts"]
-        charts = {name: f"{mirror}/{name}" for name in RELEASES}
-        charts["dask-access"] = str(stages / "06-dask-gateway" / "dask-access")
         kept = deployment.folder / "by-hand"
-        shutil.copytree(charts["dask-access"], kept / "dask-access")
+        shutil.copytree(stages / "06-dask-gateway" / "dask-access", kept / "dask-access")
+        charts = {name: f"{mirror}/{name}" for name in RELEASES}
         charts["dask-access"] = str(kept / "dask-access")
         found = cls(deployment.namespace, kept, charts)
         for name in RELEASES:
@@ -147,14 +146,11 @@ class Recorded:
 
     def _keep(self, listed: str) -> None:
         for item in json.loads(listed)["items"]:
-            name = item["metadata"]
-            if (
-                self.namespace not in json.dumps(item)
-                and item["kind"] != "CustomResourceDefinition"
-            ):
+            if self.namespace not in json.dumps(item):
                 continue
-            places = {"namespace": name["namespace"]} if "namespace" in name else {}
-            item["metadata"] = {"name": name["name"], "labels": name["labels"], **places}
+            known = item["metadata"]
+            kept = ("name", "labels", "namespace")
+            item["metadata"] = {key: known[key] for key in kept if key in known}
             item.pop("status", None)
             if item["kind"] == "PersistentVolumeClaim":
                 item["spec"].pop("volumeName", None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from qhub.config.services import Dns
 from qhub.dns.record import Record, Zone, publish, withdraw
 
-__all__ = ["Dns", "Record", "Zone", "publish", "withdraw", "zone_of"]
+__all__ = ["Record", "Zone", "publish", "withdraw", "zone_of"]
 
 
 def zone_of(dns: Dns, domain: str) -> Zone:

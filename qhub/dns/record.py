@@ -66,7 +66,7 @@ def publish(zone: Zone, domain: str, hosts: Sequence[str], owner: str) -> list[R
     wanted, found = list(addresses(domain, hosts)), _addresses_of(zone, domain)
     if found == wanted:
         return []
-    mark = Record(f"{MARK}.{domain}", "TXT", (owner,))
+    mark = _mark(domain, owner)
     whose = zone.read(mark.name)
     if found and mark not in whose:
         told = "; ".join(map(str, found))
@@ -88,7 +88,7 @@ def publish(zone: Zone, domain: str, hosts: Sequence[str], owner: str) -> list[R
 
 def withdraw(zone: Zone, domain: str, owner: str) -> list[Record]:
     """Take away what `publish` wrote; returns it. Raises DnsError."""
-    mark = Record(f"{MARK}.{domain}", "TXT", (owner,))
+    mark = _mark(domain, owner)
     if mark not in zone.read(mark.name):
         return []
     gone = _addresses_of(zone, domain)
@@ -119,6 +119,10 @@ def parents(domain: str) -> Iterator[str]:
     labels = domain.split(".")
     for start in range(len(labels) - 1):
         yield ".".join(labels[start:])
+
+
+def _mark(domain: str, owner: str) -> Record:
+    return Record(f"{MARK}.{domain}", "TXT", (owner,))
 
 
 def _addresses_of(zone: Zone, domain: str) -> list[Record]:

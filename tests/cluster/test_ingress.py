@@ -16,10 +16,10 @@ from qhub.kubernetes.certificate import Certificate
 from qhub.kubernetes.cluster import Cluster
 from qhub.kubernetes.entrance import Answer, Entrance, Place
 from tests.certificates import made
+from tests.cloudflare import TOKEN, serving
 from tests.cluster import inventory
 from tests.cluster.conftest import node_address
 from tests.cluster.deployment import ClusterDeployment, new_deployment
-from tests.unit.dns.cloudflare import TOKEN, serving
 
 LAST = "04-kubernetes-ingress"
 NOBODY = "https://acme.invalid/directory"

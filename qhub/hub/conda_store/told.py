@@ -18,5 +18,5 @@ def settings() -> dict[str, Any]:
         for key, value in json.loads(Path(name).read_text(encoding="utf-8")).items():
             known = found.get(key)
             both = isinstance(known, dict) and isinstance(value, dict)
-            found[key] = known | value if both and known else value
+            found[key] = known | value if both else value
     return found

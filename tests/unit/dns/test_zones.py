@@ -11,7 +11,7 @@ from moto import mock_aws
 from qhub.config.services import Dns
 from qhub.dns import Record, Zone, publish, withdraw, zone_of
 from qhub.errors import DnsError, MissingSecret
-from tests.unit.dns.cloudflare import TOKEN, Cloudflare, serving
+from tests.cloudflare import TOKEN, Cloudflare, serving
 
 DOMAIN = "hub.science.example.org"
 CLOUDFLARE = Dns.model_validate(
