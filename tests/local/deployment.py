@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -205,9 +206,12 @@ class Deployment:
         return person
 
     def stop_servers(self) -> None:
-        """End all servers that still run."""
-        for name in status.online(self.machine):
-            HubApi(self.machine).stop_server(name)
+        """End all servers that still run, and those that are just starting."""
+        api = HubApi(self.machine)
+        with suppress(OSError, ValueError):  # a hub that is down has none
+            for user in api.users():
+                if user.get("server") or user.get("pending"):
+                    api.stop_server(user["name"])
 
     def visitor(self) -> Person:
         """Somebody who has not logged in."""
