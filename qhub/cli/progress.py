@@ -9,6 +9,8 @@ import threading
 import time
 from collections.abc import Iterator
 
+import typer
+
 from qhub.cli.console import say
 from qhub.cli.options import Format
 from qhub.runner.progress import Progress, Report, Status
@@ -62,7 +64,7 @@ def _json(progress: Progress) -> None:
         "message": progress.message,
         "seconds": round(progress.seconds, 2),
     }
-    print(json.dumps(line), flush=True)
+    typer.echo(json.dumps(line))  # in one piece, unlike `print`: stages speak at the same time
 
 
 @contextlib.contextmanager

@@ -21,6 +21,11 @@ RENEW_SECONDS = 8
 NAMESPACE = "default"
 """Where it lies: the deployment's own namespace comes and goes with the deployment."""
 
+LEASES = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases"
+
+TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
+"""How the API writes the times of a Lease."""
+
 
 @dataclass(frozen=True)
 class Lease:
@@ -59,19 +64,13 @@ class Lease:
 
     def _take(self) -> None:
         found = self._read()
-        if found is None:
-            try:
-                self.cluster.ask(self._leases.create_namespaced_lease, NAMESPACE, self._body(None))
-            except ClusterError as error:
-                if error.status != CONFLICT:
-                    raise
-                raise self._refusal(self._read()) from None
-            return
-        free = (None, "", self.holder, *self.dead)
-        if found.spec.holder_identity not in free and not _is_over(found):
-            raise self._refusal(found)
         try:
-            self._write(found)
+            if found is None:
+                self.cluster.request("POST", LEASES, self._body())
+            elif _holder(found) in ("", self.holder, *self.dead) or _is_over(found):
+                self._write(found)
+            else:
+                raise self._refusal(found)
         except ClusterError as error:
             if error.status != CONFLICT:
                 raise
@@ -81,57 +80,68 @@ class Lease:
         while not done.wait(RENEW_SECONDS):
             with suppress(ClusterError):  # the next try may go through; then others may take it
                 found = self._read()
-                if found is not None and found.spec.holder_identity == self.holder:
+                if found is not None and _holder(found) == self.holder:
                     self._write(found)
 
     def _give_up(self) -> None:
         found = self._read()
-        if found is not None and found.spec.holder_identity == self.holder:
-            self.cluster.ask(self._leases.delete_namespaced_lease, self.name, NAMESPACE)
+        if found is not None and _holder(found) == self.holder:
+            self.cluster.request("DELETE", self._path)
 
-    def _read(self) -> Any:
+    def _read(self) -> dict[str, Any] | None:
         try:
-            return self.cluster.ask(self._leases.read_namespaced_lease, self.name, NAMESPACE)
+            return dict(self.cluster.request("GET", self._path))
         except ClusterError as error:
             if error.status == ABSENT:
                 return None
             raise
 
-    def _write(self, found: Any) -> None:
-        body = self._body(found.metadata.resource_version)  # refused if another was faster
-        if found.spec.holder_identity == self.holder:
-            body.spec.acquire_time = found.spec.acquire_time
-        self.cluster.ask(self._leases.replace_namespaced_lease, self.name, NAMESPACE, body)
-
-    def _body(self, version: str | None) -> Any:
-        from kubernetes import client
-
-        return client.V1Lease(
-            metadata=client.V1ObjectMeta(name=self.name, resource_version=version),
-            spec=client.V1LeaseSpec(
-                holder_identity=self.holder,
-                lease_duration_seconds=LASTS_SECONDS,
-                acquire_time=datetime.now(UTC),
-                renew_time=datetime.now(UTC),
-            ),
-        )
+    def _write(self, found: dict[str, Any]) -> None:
+        body = self._body()
+        # With it the write is refused if another was faster.
+        body["metadata"]["resourceVersion"] = found["metadata"]["resourceVersion"]
+        if _holder(found) == self.holder:
+            body["spec"]["acquireTime"] = found["spec"].get("acquireTime")
+        self.cluster.request("PUT", self._path, body)
 
     @property
-    def _leases(self) -> Any:
-        from kubernetes import client
+    def _path(self) -> str:
+        return f"{LEASES}/{self.name}"
 
-        return client.CoordinationV1Api(self.cluster.api)
+    def _body(self) -> dict[str, Any]:
+        now = datetime.now(UTC).strftime(TIME)
+        return {
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": {"name": self.name},
+            "spec": {
+                "holderIdentity": self.holder,
+                "leaseDurationSeconds": LASTS_SECONDS,
+                "acquireTime": now,
+                "renewTime": now,
+            },
+        }
 
-    def _refusal(self, found: Any) -> LockedError:
-        who = found.spec.holder_identity if found is not None else "somebody else"
-        if found is not None and found.spec.acquire_time:
-            who += f", since {found.spec.acquire_time.astimezone():%Y-%m-%d %H:%M:%S %Z}"
+    def _refusal(self, found: dict[str, Any] | None) -> LockedError:
+        who = (_holder(found) if found else "") or "somebody else"
+        since = _time(found, "acquireTime") if found else None
+        if since:
+            who += f", since {since.astimezone():%Y-%m-%d %H:%M:%S %Z}"
         return LockedError(
             f"another run is at work on this deployment: {who}",
             hint=f"wait for it to end; if it died, the lock is free {LASTS_SECONDS} s later",
         )
 
 
-def _is_over(lease: Any) -> bool:
-    renewed = lease.spec.renew_time
+def _holder(lease: dict[str, Any]) -> str:
+    return str(lease["spec"].get("holderIdentity") or "")
+
+
+def _time(lease: dict[str, Any], name: str) -> datetime | None:
+    said = lease["spec"].get(name)
+    return datetime.strptime(said, TIME).replace(tzinfo=UTC) if said else None
+
+
+def _is_over(lease: dict[str, Any]) -> bool:
+    renewed = _time(lease, "renewTime")
     return renewed is None or datetime.now(UTC) - renewed > timedelta(seconds=LASTS_SECONDS)

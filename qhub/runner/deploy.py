@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from qhub.config import Config
-from qhub.errors import EngineError, PreflightError, StageError, StateLocked, UsageError
-from qhub.runner.adopt import adopt
+from qhub.errors import PreflightError, UsageError
+from qhub.runner.apply import Task, apply, check, order
 from qhub.runner.destroy import destroy_stages
 from qhub.runner.folder import Folder
 from qhub.runner.graph import walk
 from qhub.runner.interrupt import stop_on_signals
 from qhub.runner.log import RunLog
-from qhub.runner.operation import AnyStage, Operation, Steps, raise_first, secret_variables
-from qhub.runner.progress import Report
+from qhub.runner.operation import AnyStage, Operation, Steps, raise_first
+from qhub.runner.progress import Report, Status
 from qhub.runner.record import Record
 from qhub.runner.render import render, write_files
 from qhub.runner.selection import WHOLE, Selection
 from qhub.stages import select
 from qhub.stages.base import Address
-from qhub.terraform import Changes, Module, find_engine
+from qhub.terraform import Changes, find_engine
 
 PARALLELISM = 4
 """Stages at the same time; there are rarely more that don't wait for one another."""
@@ -75,13 +74,7 @@ def deploy(
             raise_first(destroy_stages(operation, sorted(gone), parallelism=parallelism), stop)
         _read_upstream(operation, stages, chosen)
         result = Deployed(log=log.path)
-        errors = walk(
-            {stage.name: [needed.name for needed in stage.depends_on] for stage in chosen},
-            _worker(operation, config, chosen, result),
-            parallelism=parallelism,
-            stop=stop,
-        )
-        raise_first(errors, stop)
+        _run(operation, config, chosen, result, parallelism)
         for stage in chosen:
             outputs = operation.outputs[stage.name]
             result.addresses += stage.addresses(outputs)
@@ -106,80 +99,35 @@ def preflight(config: Config, folder: Folder, selection: Selection = WHOLE) -> N
         raise PreflightError("\n".join(error.message for error in found), found[0].hint)
 
 
-def _worker(
-    operation: Operation, config: Config, stages: list[AnyStage], result: Deployed
-) -> Callable[[str], None]:
-    by_name = {stage.name: stage for stage in stages}
-
-    def work(name: str) -> None:
-        def apply(steps: Steps) -> str:
-            _apply(operation, config, by_name[name], steps)
-            result.changes[name] = steps.changes
-            return steps.changes.done
-
-        operation.step(name, apply)
-
-    return work
-
-
-def _apply(operation: Operation, config: Config, stage: AnyStage, steps: Steps) -> None:
-    folder = operation.folder
-    variables = {**operation.upstream(stage), **secret_variables(stage, config)}
-    module = operation.module(stage.name, folder.stages / stage.name, variables)
-    operation.change(module, steps, lambda _: module.init(steps.listen))
-    folder.remember(stage.name)  # with the lock file, so that its destroy takes the same providers
-    before = operation.read_outputs(stage, module)
-    drift = stage.drift(before) if before is not None else {}
-    for address, reason in drift.items():
-        steps.say(f"{address}: {reason}")
-    if operation.record.place:
-        stage.prepare(operation.record.place, steps.say)
-    if drift and stage.repairs:
-        stage.repair(before)
-    _change(operation, config, stage, module, steps, [] if stage.repairs else list(drift))
-    outputs = operation.read_outputs(stage, module)
-    if outputs is None:
-        raise StageError(stage.name, "the module gave no outputs, or not those it should")
-    operation.outputs[stage.name] = outputs
-    for told in stage.publish(outputs):
-        steps.say(told)
-    steps.say("checking")
-    stage.check(outputs)
-    folder.mark_complete(stage.name)
-
-
-def _change(
+def _run(
     operation: Operation,
     config: Config,
-    stage: AnyStage,
-    module: Module,
-    steps: Steps,
-    replace: list[str],
+    stages: list[AnyStage],
+    result: Deployed,
+    parallelism: int,
 ) -> None:
-    """Apply the module, and take up what an earlier run left half done where that is met."""
-    known: dict[str, str] = {}
-    place = operation.record.place
-    try:
-        while True:
-            try:
-                operation.change(
-                    module, steps, lambda p: module.apply(steps.listen, replace=replace, patience=p)
-                )
-            except StateLocked:
-                raise
-            except EngineError:
-                # Terraform held the state's lock, so whoever left something is at work no more.
-                left = place and (
-                    stage.resume(config, place.context) or adopt(place, module, steps, known)
-                )
-                if not left:
-                    raise
-                steps.say(f"{left}; trying again")
-                steps.restart()
-            else:
-                return
-    finally:
-        module.adopt({})
+    """Apply and check the stages, and note what became of each."""
+    by_name = {stage.name: stage for stage in stages}
+    under_way: dict[str, Steps] = {}
+
+    def work(task: Task) -> None:
+        stage = by_name[task.stage]
+        if task.part == "apply":
+            under_way[stage.name] = steps = operation.begin(stage.name)
+            with operation.failures_told(steps):
+                apply(operation, config, stage, steps)
+            result.changes[stage.name] = steps.changes
+        else:
+            steps = under_way[stage.name]
+            with operation.failures_told(steps):
+                check(operation, stage, steps)
+            steps.say(steps.changes.done, Status.DONE)
+
+    errors = walk(order(stages), work, parallelism=parallelism, stop=operation.stop)
+    for name in result.changes:
+        if not operation.folder.is_complete(name) and Task(name, "check") not in errors:
+            under_way[name].say("applied, not checked", Status.FAILED)
+    raise_first(errors, operation.stop)
 
 
 def _read_upstream(operation: Operation, stages: list[AnyStage], chosen: list[AnyStage]) -> None:

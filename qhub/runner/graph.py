@@ -1,25 +1,26 @@
-"""Running stages in the order of their dependencies, side by side where it allows that."""
+"""Doing things in the order of their dependencies, side by side where it allows that."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from graphlib import TopologicalSorter
+from typing import TypeVar
 
 from qhub.errors import QhubError
 
-Needs = Mapping[str, Sequence[str]]
+Name = TypeVar("Name", bound=Hashable)
 
 
 def walk(
-    needs: Needs,
-    work: Callable[[str], None],
+    needs: Mapping[Name, Sequence[Name]],
+    work: Callable[[Name], None],
     *,
     parallelism: int,
     stop: threading.Event,
     go_on: bool = False,
-) -> dict[str, QhubError]:
+) -> dict[Name, QhubError]:
     """Call `work(name)` for each name once all that it needs is done.
 
     Args:
@@ -36,8 +37,8 @@ def walk(
         {name: [need for need in first if need in needs] for name, first in needs.items()}
     )
     sorter.prepare()
-    failed: dict[str, QhubError] = {}
-    running: dict[Future[None], str] = {}
+    failed: dict[Name, QhubError] = {}
+    running: dict[Future[None], Name] = {}
     with ThreadPoolExecutor(max_workers=parallelism) as pool:
         while sorter.is_active():
             if not stop.is_set() and (go_on or not failed):

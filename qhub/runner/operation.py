@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -227,10 +228,22 @@ class Operation(Deployment):
 
     def step(self, stage: str, work: Callable[[Steps], str]) -> None:
         """Do one stage's work between the lines that tell of its start and its end."""
+        steps = self.begin(stage)
+        with self.failures_told(steps):
+            message = work(steps)
+        steps.say(message, Status.DONE)
+
+    def begin(self, stage: str) -> Steps:
+        """The steps of a stage, of which it is told that it starts."""
         steps = Steps(stage, self.report, self.log)
         steps.say("starting")
+        return steps
+
+    @contextmanager
+    def failures_told(self, steps: Steps) -> Iterator[None]:
+        """Tell of what goes wrong within, and raise it as the user should read it."""
         try:
-            message = work(steps)
+            yield
         except QhubError as error:
             failure = steps.failure(error)
             steps.say(
@@ -238,7 +251,6 @@ class Operation(Deployment):
                 Status.FAILED,
             )
             raise failure from error
-        steps.say(message, Status.DONE)
 
 
 def backend(module: Path) -> dict[str, Any]:
@@ -257,7 +269,7 @@ def secret_variables(stage: AnyStage, config: Config) -> dict[str, Any]:
     return {} if secrets is None else {"secrets": secrets}
 
 
-def raise_first(errors: Mapping[str, QhubError], stop: threading.Event) -> None:
+def raise_first(errors: Mapping[Any, QhubError], stop: threading.Event) -> None:
     """End a run whose stages met errors.
 
     Raises:

@@ -135,6 +135,9 @@ class Stage(ABC, Generic[InputsT, OutputsT]):
     depends_on: ClassVar[tuple[type[Stage[Any, Any]], ...]] = ()
     """Stages whose outputs this one's module takes, each as the variable of its noun."""
 
+    awaited: ClassVar[bool] = True
+    """Whether stages that need it begin once it was checked; else once its module was applied."""
+
     repairs: ClassVar[bool] = False
     """Whether `repair` puts right what drifted; else Terraform makes such resources anew."""
 

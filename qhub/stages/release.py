@@ -16,6 +16,7 @@ class ReleaseStage(Stage[InputsT, ClusterT]):
 
     release_name: ClassVar[str]
     repairs = True
+    awaited = False  # pods that need others wait for them; so all start at the same time
 
     @property
     def address(self) -> str:
