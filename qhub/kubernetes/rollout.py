@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -49,41 +50,78 @@ def wait_ready(
         StageError: They don't; with events, states and last log lines of the pods concerned.
     """
     cluster = Cluster(Access.find(context))
-    wanted: list[tuple[str, Callable[[Cluster, str, str], str | None]]] = [
-        *((name, job_obstacle) for name in jobs),
-        *((name, deployment_obstacle) for name in deployments),
-        *((name, stateful_set_obstacle) for name in stateful_sets),
+    wanted = [
+        *((_job, name) for name in jobs),
+        *((_deployment, name) for name in deployments),
+        *((_stateful_set, name) for name in stateful_sets),
     ]
     started = time.monotonic()
     since: dict[str, float] = {}
     while True:
-        waiting = [
-            (name, found) for name, ask in wanted if (found := ask(cluster, namespace, name))
-        ]
+        waiting = [lack for look, name in wanted if (lack := look(cluster, namespace, name))]
         if not waiting:
             return
-        troubles = list(pod_troubles(cluster, namespace))
+        troubles = [
+            trouble for lack in waiting for trouble in pod_troubles(cluster, namespace, lack.pods)
+        ]
+        troubles += [(lack.name, True, lack.refusal) for lack in waiting if lack.refusal]
         now = time.monotonic()
         since = {pod: since.get(pod, now) for pod, hopeless, _ in troubles if hopeless}
         stuck = any(now - when > HOPELESS_SECONDS for when in since.values())
         if stuck or now - started > deadline:
-            told = [f"{name}: {found}" for name, found in waiting]
+            told = [f"{lack.name}: {lack.what}" for lack in waiting]
             told += [text for _, _, text in troubles]
             hint = f"kubectl --context {context} -n {namespace} get pods,events"
             raise StageError(stage, "\n".join(told), hint=hint)
         time.sleep(POLL_SECONDS)
 
 
-def deployment_obstacle(cluster: Cluster, namespace: str, name: str) -> str | None:
-    """What keeps a Deployment from running as it was last told to; None when it does."""
+@dataclass(frozen=True)
+class Lack:
+    """What keeps a workload from being as it was last told to be.
+
+    Args:
+        name: The workload's.
+        what: It still lacks, in words.
+        pods: Selects its pods.
+        refusal: Why the cluster makes no pod of it, where that is so.
+    """
+
+    name: str
+    what: str
+    pods: str
+    refusal: str = ""
+
+
+def _deployment(cluster: Cluster, namespace: str, name: str) -> Lack | None:
     found = cluster.ask(cluster.apps.read_namespaced_deployment, name, namespace)
-    return _behind(found, found.status.available_replicas)
+    what = _behind(found, found.status.available_replicas)
+    refused = [one for one in found.status.conditions or () if one.type == "ReplicaFailure"]
+    return Lack(name, what, _selector(found), *[one.message for one in refused]) if what else None
 
 
-def stateful_set_obstacle(cluster: Cluster, namespace: str, name: str) -> str | None:
-    """What keeps a StatefulSet from running as it was last told to; None when it does."""
+def _stateful_set(cluster: Cluster, namespace: str, name: str) -> Lack | None:
     found = cluster.ask(cluster.apps.read_namespaced_stateful_set, name, namespace)
-    return _behind(found, found.status.ready_replicas)
+    what = _behind(found, found.status.ready_replicas)
+    if not what:
+        return None
+    # What was complained of before there was a pod is over.
+    refusal = "" if found.status.replicas else last_warning(cluster, namespace, name, "StatefulSet")
+    return Lack(name, what, _selector(found), refusal)
+
+
+def _job(cluster: Cluster, namespace: str, name: str) -> Lack | None:
+    found = cluster.ask(cluster.batch.read_namespaced_job, name, namespace)
+    what = _unfinished(found.status)
+    if not what:
+        return None
+    refusal = "" if found.status.active else last_warning(cluster, namespace, name, "Job")
+    return Lack(name, what, _selector(found), refusal)
+
+
+def _selector(workload: Any) -> str:
+    labels = workload.spec.selector.match_labels
+    return ",".join(f"{key}={value}" for key, value in labels.items())
 
 
 def _behind(found: Any, ready: int | None) -> str | None:
@@ -99,15 +137,21 @@ def _behind(found: Any, ready: int | None) -> str | None:
 
 def job_obstacle(cluster: Cluster, namespace: str, name: str) -> str | None:
     """What keeps a Job from being done; None when it is."""
-    status = cluster.ask(cluster.batch.read_namespaced_job, name, namespace).status
+    return _unfinished(cluster.ask(cluster.batch.read_namespaced_job, name, namespace).status)
+
+
+def _unfinished(status: Any) -> str | None:
     if status.succeeded:
         return None
     return f"failed {status.failed} times" if status.failed else "is not done"
 
 
-def pod_troubles(cluster: Cluster, namespace: str) -> Iterator[tuple[str, bool, str]]:
+def pod_troubles(
+    cluster: Cluster, namespace: str, selector: str = ""
+) -> Iterator[tuple[str, bool, str]]:
     """For each pod that isn't well: its name, whether waiting rarely helps, and what is wrong."""
-    for pod in cluster.ask(cluster.core.list_namespaced_pod, namespace).items:
+    listed = cluster.ask(cluster.core.list_namespaced_pod, namespace, label_selector=selector)
+    for pod in listed.items:
         name, status = pod.metadata.name, pod.status
         if status.phase == "Succeeded" or pod.metadata.deletion_timestamp:
             continue
@@ -146,12 +190,12 @@ def _container_trouble(
     return None
 
 
-def last_warning(cluster: Cluster, namespace: str, pod: str) -> str:
-    """What the cluster last complained of about a pod."""
+def last_warning(cluster: Cluster, namespace: str, name: str, kind: str = "Pod") -> str:
+    """What the cluster last complained of about a pod, or a thing of another kind."""
     events = cluster.ask(
         cluster.core.list_namespaced_event,
         namespace,
-        field_selector=f"involvedObject.kind=Pod,involvedObject.name={pod},type=Warning",
+        field_selector=f"involvedObject.kind={kind},involvedObject.name={name},type=Warning",
     ).items
     latest = max(
         events,

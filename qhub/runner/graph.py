@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from graphlib import TopologicalSorter
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 from qhub.errors import QhubError
 
-Name = TypeVar("Name", bound=Hashable)
+
+class Sortable(Protocol):
+    """Has an order among its like."""
+
+    def __lt__(self, other: Any, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+
+Name = TypeVar("Name", bound=Sortable)
 
 
 def walk(
@@ -21,7 +29,7 @@ def walk(
     stop: threading.Event,
     go_on: bool = False,
 ) -> dict[Name, QhubError]:
-    """Call `work(name)` for each name once all that it needs is done.
+    """Call `work(name)` for each name once all that it needs is done, the first by name first.
 
     Args:
         needs: For each name those that must come first; names not in it are taken as done.
@@ -39,10 +47,14 @@ def walk(
     sorter.prepare()
     failed: dict[Name, QhubError] = {}
     running: dict[Future[None], Name] = {}
+    ready: list[Name] = []
     with ThreadPoolExecutor(max_workers=parallelism) as pool:
         while sorter.is_active():
+            ready = sorted([*ready, *sorter.get_ready()])
             if not stop.is_set() and (go_on or not failed):
-                running.update({pool.submit(work, name): name for name in sorter.get_ready()})
+                free = parallelism - len(running)
+                running.update({pool.submit(work, name): name for name in ready[:free]})
+                ready = ready[free:]
             if not running:
                 break
             done, _ = wait(running, return_when=FIRST_COMPLETED)

@@ -25,6 +25,7 @@ from qhub.runner.render import render, write_files
 from qhub.runner.selection import Selection
 from qhub.runner.status import status
 from qhub.terraform import Engine
+from tests.terraform.conftest import Ground, Outputs
 
 Settings = dict[str, dict[str, Any]]
 WriteConfig = Callable[..., Config]
@@ -73,6 +74,58 @@ def test_independent_stages_run_side_by_side(
     assert sorted(working) == sorted(done) == ALL
     first_leaf_done = order.index((done[1], Status.DONE))
     assert {stage for stage, _ in order[:first_leaf_done]} == set(ALL)
+
+
+@pytest.mark.parametrize("awaited", [True, False])
+def test_a_stage_that_is_not_awaited_is_checked_beside_those_that_need_it(
+    run: Callable[..., Deployed],
+    folder: Folder,
+    told: list[Progress],
+    monkeypatch: pytest.MonkeyPatch,
+    awaited: bool,
+) -> None:
+    def check(stage: Ground, outputs: Outputs) -> None:
+        del outputs
+        deadline = time.monotonic() + 10
+        while "left" not in made(folder):
+            if awaited or time.monotonic() > deadline:
+                raise StageError(stage.name, "it does not work")
+            time.sleep(0.05)
+
+    monkeypatch.setattr(Ground, "awaited", awaited)
+    monkeypatch.setattr(Ground, "check", check)
+    if not awaited:
+        run()
+        return
+    with pytest.raises(StageError, match="it does not work"):
+        run()
+    assert {one.stage for one in told} == {"02-ground"}
+
+
+def test_what_needs_a_stage_that_fails_its_check_is_said_not_to_be_checked(
+    run: Callable[..., Deployed],
+    folder: Folder,
+    told: list[Progress],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def check(stage: Ground, outputs: Outputs) -> None:
+        del outputs
+        while made(folder) != ["ground", "left", "right"]:
+            time.sleep(0.05)
+        time.sleep(2)  # until both are applied to their end
+        raise StageError(stage.name, "it does not work")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Ground, "awaited", False)
+        patch.setattr(Ground, "check", check)
+        with pytest.raises(StageError, match="it does not work"):
+            run()
+    last = {one.stage: one for one in told}
+    assert {one.status for one in last.values()} == {Status.FAILED}
+    assert last["05-left"].message == "applied, not checked"
+    assert not [name for name in ALL if folder.is_complete(name)]
+    run()
+    assert {one.status for one in {one.stage: one for one in told}.values()} == {Status.DONE}
 
 
 def test_parallelism_of_one_is_one_after_another(

@@ -1,0 +1,82 @@
+"""What is said of workloads that don't get ready: the reason, as a person would find it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from qhub.errors import StageError
+from qhub.kubernetes import rollout
+from qhub.kubernetes.cluster import Cluster
+
+NO_IMAGE = "registry.invalid/nothing:1"
+
+
+@pytest.fixture
+def namespace(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """One of the test's own, in which nobody waits long for what is hopeless."""
+    monkeypatch.setattr(rollout, "HOPELESS_SECONDS", 2)
+    name = f"q{secrets.token_hex(4)}"
+    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    cluster.request("POST", "/api/v1/namespaces", body)
+    yield name
+    cluster.request("DELETE", f"/api/v1/namespaces/{name}")
+
+
+def make(cluster: Cluster, namespace: str, kind: str, name: str, **requests: str) -> None:
+    """A workload of one pod whose image nobody has."""
+    container = {"name": "main", "image": NO_IMAGE, "resources": {"requests": requests}}
+    metadata = {"labels": {"app": name}}
+    spec: dict[str, Any] = {"template": {"metadata": metadata, "spec": {"containers": [container]}}}
+    group, version = "apps", "v1"
+    if kind == "Job":
+        group = "batch"
+        spec["template"]["spec"]["restartPolicy"] = "Never"
+    else:
+        spec |= {"selector": {"matchLabels": {"app": name}}, "replicas": 1}
+    body = {"apiVersion": f"{group}/{version}", "kind": kind, "metadata": {"name": name}}
+    path = f"/apis/{group}/{version}/namespaces/{namespace}/{kind.lower()}s"
+    cluster.request("POST", path, body | {"spec": spec})
+
+
+def waited_for(cluster: Cluster, namespace: str, **workloads: list[str]) -> str:
+    """What is said in the end of workloads that never get ready."""
+    with pytest.raises(StageError) as caught:
+        rollout.wait_ready("05-some", cluster.access.context, namespace, deadline=120, **workloads)
+    return caught.value.message
+
+
+def test_an_image_that_is_nowhere_and_no_other_workloads_troubles(
+    cluster: Cluster, namespace: str
+) -> None:
+    make(cluster, namespace, "Deployment", "one")
+    make(cluster, namespace, "Deployment", "other")
+    told = waited_for(cluster, namespace, deployments=["one"])
+    assert "one: 0 of 1 pods are ready" in told
+    assert "Pull" in told
+    assert NO_IMAGE in told
+    assert "other" not in told
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "Job"])
+def test_pods_that_a_quota_refuses(cluster: Cluster, namespace: str, kind: str) -> None:
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "nothing"}}
+    path = f"/api/v1/namespaces/{namespace}/resourcequotas"
+    cluster.request("POST", path, quota | {"spec": {"hard": {"pods": "0"}}})
+    make(cluster, namespace, kind, "one")
+    plural = {"Deployment": "deployments", "StatefulSet": "stateful_sets", "Job": "jobs"}[kind]
+    told = waited_for(cluster, namespace, **{plural: ["one"]})
+    assert "exceeded quota: nothing" in told
+
+
+def test_no_node_with_room(
+    cluster: Cluster, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(cluster, namespace, "Deployment", "one", cpu="5000")
+    with pytest.raises(StageError, match="Insufficient cpu"):
+        rollout.wait_ready(
+            "05-some", cluster.access.context, namespace, deployments=["one"], deadline=5
+        )
