@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from qhub.local import interpreter
 from tests.local import chromium
@@ -155,10 +155,5 @@ def changing_unix(unix_hub: Deployment) -> Iterator[Deployment]:
 
 @pytest.fixture
 def page() -> Iterator[Page]:
-    """A tab of a browser of its own."""
-    if not chromium.PATH:
-        pytest.skip("there is no chromium on this machine")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium.PATH, args=chromium.FLAGS)
-        yield browser.new_page(viewport={"width": 1280, "height": 800})
-        browser.close()
+    with chromium.tab() as page:
+        yield page

@@ -4,20 +4,8 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
-from tests.local.chromium import log_in, picture
+from tests.local.chromium import log_in, picture, run_in_new_notebook
 from tests.local.deployment import GIGABYTE, Deployment
-
-expect.set_options(timeout=60_000)
-
-
-def _run_in_new_notebook(page: Page, code: str) -> None:
-    page.locator(".jp-LauncherCard", has_text="Python 3").first.click(timeout=60_000)
-    cell = page.locator(".jp-Notebook .jp-Cell .cm-content").first
-    expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible(timeout=60_000)
-    cell.click()
-    page.keyboard.insert_text(code)
-    expect(cell).to_contain_text(code)
-    page.get_by_role("button", name="Run this cell and advance").click()
 
 
 def test_from_login_to_a_computed_cell(any_hub: Deployment, page: Page) -> None:
@@ -44,7 +32,7 @@ def test_from_login_to_a_computed_cell(any_hub: Deployment, page: Page) -> None:
     page.get_by_role("button", name="Start").click()
 
     page.wait_for_url("**/user/alice/lab**", timeout=60_000)
-    _run_in_new_notebook(page, "sum(range(10)), __import__('os').environ['GREETING']")
+    run_in_new_notebook(page, "sum(range(10)), __import__('os').environ['GREETING']")
     output = page.locator(".jp-OutputArea-output").first
     expect(output).to_contain_text("(45, 'hello')", timeout=60_000)
     picture(page, "lab")
@@ -65,7 +53,7 @@ def test_a_cell_tells_that_its_kernel_went_over_the_memory_limit(
     log_in(page, "alice", "alice's")
     page.wait_for_url("**/user/alice/lab**", timeout=60_000)
     page.goto(f"{any_hub.machine.url}/user/alice/lab?reset")  # not the notebook of another test
-    _run_in_new_notebook(page, f"x = b'x' * {2 * GIGABYTE}")
+    run_in_new_notebook(page, f"x = b'x' * {2 * GIGABYTE}")
     output = page.locator(".jp-OutputArea-output", has_text="1 GB of memory (profile Small)")
     expect(output).to_be_visible(timeout=60_000)
     expect(output).to_contain_text("choose a larger profile")
