@@ -134,19 +134,22 @@ def _stands(operation: Operation, stage: AnyStage) -> bool:
 def _destroy_module(
     operation: Operation, name: str, stage: AnyStage | None, steps: Steps, *, keep_data: bool
 ) -> None:
-    variables = {}
+    variables, is_whole = {}, True
     if stage is not None:
         for needed in stage.depends_on:
             if (outputs := operation.applied_outputs(needed())) is not None:
                 operation.outputs[needed.name] = outputs
         variables = operation.upstream(stage)
+        is_whole = len(variables) == len(stage.depends_on)
     module = operation.module(
         name, operation.folder.applied / name, variables, {KEEP_DATA: "1"} if keep_data else {}
     )
     operation.change(module, steps, lambda _: module.init(steps.listen))
     if module.resources():
         operation.change(
-            module, steps, lambda patience: module.destroy(steps.listen, patience=patience)
+            module,
+            steps,
+            lambda patience: module.destroy(steps.listen, refresh=is_whole, patience=patience),
         )
 
 

@@ -108,9 +108,15 @@ class Module:
         options = {"replace": list(replace), "json": _flag(), "auto_approve": _flag()}
         self._change("apply", listener, **self._shared(patience), **options)
 
-    def destroy(self, listener: Listener, *, patience: int = PATIENCE_SECONDS) -> None:
-        """Take everything in the state away; raises as `apply`."""
-        options = {"json": _flag(), "auto_approve": _flag()}
+    def destroy(
+        self, listener: Listener, *, refresh: bool = True, patience: int = PATIENCE_SECONDS
+    ) -> None:
+        """Take everything in the state away; raises as `apply`.
+
+        Without `refresh` by the state alone: the module is not evaluated, which can't be where what
+        its variables tell of is gone.
+        """
+        options = {"json": _flag(), "auto_approve": _flag(), "refresh": refresh}
         self._change("destroy", listener, **self._shared(patience), **options)
 
     def adopt(self, found: Mapping[str, str]) -> None:
