@@ -51,6 +51,8 @@ def apply(operation: Operation, config: Config, stage: AnyStage, steps: Steps) -
     drift = stage.drift(before) if before is not None else {}
     for address, reason in drift.items():
         steps.say(f"{address}: {reason}")
+    for told in stage.retract(before, config) if before is not None else ():
+        steps.say(told)
     if operation.record.place:
         stage.prepare(operation.record.place, steps.say)
     if drift and stage.repairs:

@@ -208,6 +208,19 @@ class Stage(ABC, Generic[InputsT, OutputsT]):
     def prepare(self, place: Place, say: Callable[[str], None]) -> None:
         """Make what the module needs and Terraform can't make; before each time it is applied."""
 
+    def retract(self, before: OutputsT, config: Config) -> list[str]:
+        """Take back what `publish` told the world and no longer holds; before the module changes.
+
+        Args:
+            before: What the module gave when it was applied last.
+            config: What it is applied with now.
+
+        Returns:
+            What was taken back.
+        """
+        del before, config
+        return []
+
     def publish(self, outputs: OutputsT) -> list[str]:
         """Tell the world outside the cluster what came of the module, before the stage is checked.
 

@@ -16,6 +16,7 @@ from qhub.config import Config
 from qhub.config.services import Dns
 from qhub.dns import publish, withdraw, zone_of
 from qhub.dns.advice import advice
+from qhub.dns.record import Record
 from qhub.errors import ClusterError, PreflightError
 from qhub.releases import jitsi
 from qhub.releases import traefik as release
@@ -181,6 +182,13 @@ class KubernetesIngress(ReleaseStage[IngressInputs, IngressOutputs]):
             for name in (config.domain or "", *more_domains(config)):
                 zone_of(config.dns, name)
 
+    def retract(self, before: IngressOutputs, config: Config) -> list[str]:
+        if before.dns_record is None:
+            return []
+        now = {config.domain, *more_domains(config)}
+        gone = [name for name in before.domains if name not in now]
+        return [f"removed DNS record: {record}" for record in _withdraw(before.dns_record, gone)]
+
     def publish(self, outputs: IngressOutputs) -> list[str]:
         from qhub.kubernetes.entrance import wait_address
 
@@ -195,9 +203,7 @@ class KubernetesIngress(ReleaseStage[IngressInputs, IngressOutputs]):
 
     def clear(self, outputs: IngressOutputs) -> None:
         if outputs.dns_record is not None:
-            for name in outputs.domains:
-                zone = zone_of(outputs.dns_record.dns, name)
-                withdraw(zone, name, outputs.dns_record.owner)
+            _withdraw(outputs.dns_record, outputs.domains)
 
     def check(self, outputs: IngressOutputs) -> None:
         from qhub.kubernetes import acme
@@ -232,6 +238,10 @@ class KubernetesIngress(ReleaseStage[IngressInputs, IngressOutputs]):
             return list(_notices(outputs, _entrance(outputs)))
         except ClusterError as error:
             return [error.message]
+
+
+def _withdraw(made: DnsRecord, names: list[str]) -> list[Record]:
+    return [one for name in names for one in withdraw(zone_of(made.dns, name), name, made.owner)]
 
 
 def _record(config: Config) -> dict[str, Any] | None:

@@ -198,6 +198,16 @@ def test_the_record_of_the_domain_comes_and_goes(
         changes = cloudflare.changes
         deploy(entry, {"type": "self-signed"})
         assert cloudflare.changes == changes
+        meet = f"meet.{entry.domain}"
+        entry.config["jitsi"] = {"enabled": True}
+        deploy(entry, {"type": "self-signed"})
+        assert cloudflare.values(meet, "A") == [node_address(entry.cluster)]
+        del entry.config["jitsi"]
+        deploy(entry, {"type": "self-signed"})
+        assert {one["name"] for one in cloudflare.entries} == {
+            entry.domain,
+            f"_qhub.{entry.domain}",
+        }
         for path in entry.folder.rglob("*"):
             assert not path.is_file() or TOKEN.encode() not in path.read_bytes()
         entry.destroy()
