@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import json
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -33,6 +36,23 @@ def forget(context: str, backend: Mapping[str, Any]) -> None:
     for kind in (f"/api/v1/{where}/secrets", f"/apis/coordination.k8s.io/v1/{where}/leases"):
         with absent_is_done():
             cluster.request("DELETE", kind, labelSelector=selector)
+
+
+def forget_begun(context: str, backend: Mapping[str, Any]) -> None:
+    """Remove the state of a module that was never applied, as a killed `init` leaves it.
+
+    One that knows of anything stays: it may be that of another folder of the same deployment.
+    """
+    if backend.keys() & _ELSEWHERE:
+        return
+    cluster = Cluster(_access(context, backend))
+    path = f"/api/v1/namespaces/{backend.get('namespace') or NAMESPACE}/secrets"
+    selector = f"tfstate=true,tfstateSecretSuffix={backend['secret_suffix']}"
+    for secret in cluster.request("GET", path, labelSelector=selector)["items"]:
+        packed = base64.b64decode(secret["data"]["tfstate"])
+        if json.loads(gzip.decompress(packed)).get("resources"):
+            return
+    forget(context, backend)
 
 
 def release(context: str, backend: Mapping[str, Any], identity: str) -> bool:

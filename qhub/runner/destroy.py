@@ -13,7 +13,7 @@ from qhub.runner.folder import Folder
 from qhub.runner.graph import walk
 from qhub.runner.interrupt import stop_on_signals
 from qhub.runner.log import RunLog
-from qhub.runner.operation import AnyStage, Operation, Steps, raise_first
+from qhub.runner.operation import AnyStage, Operation, Steps, backend, raise_first
 from qhub.runner.progress import Report
 from qhub.runner.record import Record
 from qhub.terraform import find_engine
@@ -59,6 +59,7 @@ def destroy(
         errors = destroy_stages(operation, stages, keep_data=keep_data, parallelism=parallelism)
         if stop.is_set():
             raise_first(errors, stop)
+        _forget_begun(operation)
         left = _left(operation, errors, keep_data=keep_data)
         if errors or left:
             raise _failure(operation, errors, left)
@@ -151,6 +152,21 @@ def _destroy_module(
             steps,
             lambda patience: module.destroy(steps.listen, refresh=is_whole, patience=patience),
         )
+
+
+def _forget_begun(operation: Operation) -> None:
+    """Drop the states of stages in whose very first `init` a run was killed."""
+    context, folder = operation.record.context, operation.folder
+    if not context:
+        return
+    from qhub.kubernetes.state import forget_begun
+
+    begun = {stage.name for stage in platform.of(operation.record.provider)}
+    for name in sorted(begun - set(folder.applied_stages())):
+        module = folder.stages / name
+        rendered = (module / "backend.tf.json").is_file()
+        if rendered and (settings := backend(module).get("kubernetes")):
+            forget_begun(context, settings)
 
 
 def _left(operation: Operation, errors: dict[str, QhubError], *, keep_data: bool) -> list[str]:

@@ -194,6 +194,21 @@ def test_what_was_cut_before_it_was_noted_goes_all_the_same(
     assert not inventory.left(cluster, own.namespace)
 
 
+def test_what_a_first_init_left_is_taken_up_and_goes(
+    own: ClusterDeployment, cluster: Cluster
+) -> None:
+    def begins() -> bool:
+        name = f"lock-tfstate-default-{PROJECT}-{own.namespace}-02-infrastructure"
+        applied = own.folder.glob("**/.qhub/applied/02-infrastructure")
+        return exists(cluster, f"{LEASES}/{name}") and not any(applied)
+
+    kill_when(own.start("deploy", "--yes", "--until", "02"), begins)
+    own.destroy()
+    assert not inventory.left(cluster, own.namespace)
+    kill_when(own.start("deploy", "--yes", "--until", "02"), begins)
+    until(own, "02")
+
+
 def test_of_two_who_deploy_at_once_one_is_told_who_the_other_is(
     own: ClusterDeployment, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
