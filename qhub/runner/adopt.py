@@ -90,5 +90,19 @@ def _own(place: Place, wanted: dict[str, str]) -> dict[str, str]:
             if name in nowhere:
                 found[address] = name
         elif place.namespace in nowhere:
-            found[address] = f"{place.namespace}/{name}"
+            found[address] = f"{_namespace(place, address, name, nowhere)}/{name}"
     return found
+
+
+def _namespace(place: Place, address: str, name: str, own: set[str]) -> str:
+    """Where an object is, which Terraform doesn't tell: some are beside the deployment's others."""
+    from qhub.kubernetes.cluster import reach
+    from qhub.kubernetes.remains import inside
+
+    beside = f"{place.namespace}-gpu"
+    if beside in own:
+        kind = re.sub(r"^kubernetes_|_v\d+\b.*|_", "", address.partition(".")[0])
+        there = inside(reach(place.context), beside)
+        if any((one.kind.lower(), one.name) == (kind, name) for one in there):
+            return beside
+    return place.namespace
