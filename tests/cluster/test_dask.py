@@ -84,7 +84,8 @@ def notebook(dask: ClusterDeployment, cluster: Cluster, ada: Person) -> Iterator
     with ada.kernel() as kernel:
         assert ran(kernel, "from dask_gateway import Gateway; gateway = Gateway()") == ""
         yield kernel
-        ran(kernel, "for one in gateway.list_clusters(): gateway.stop_cluster(one.name)")
+        stop = "for one in gateway.list_clusters(): gateway.stop_cluster(one.name)"
+        assert ran(kernel, stop) == ""
     wait_until(lambda: not pods(cluster, dask.namespace))
 
 
