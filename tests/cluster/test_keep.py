@@ -24,6 +24,7 @@ def volume_of(deployment: ClusterDeployment, claim: str) -> str:
     return str(found.spec.volume_name)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_files_and_the_hubs_database_are_taken_up_again(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -24,6 +24,7 @@ from tests.cluster.deployment import PROJECT, ClusterDeployment, new_deployment
 HELD = "example.org/held"
 MERGE = "application/merge-patch+json"
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/default/leases"
+NO_IMAGE = "registry.invalid/nothing"
 PAUSE = "registry.k8s.io/pause:3.10.2"
 
 
@@ -68,6 +69,7 @@ def resting_pod() -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
 
+@pytest.mark.slow
 def test_what_does_not_go_is_told_and_stops_nothing_else(
     own: ClusterDeployment, cluster: Cluster
 ) -> None:
@@ -76,6 +78,7 @@ def test_what_does_not_go_is_told_and_stops_nothing_else(
     claim, pod = f"{namespace}/persistentvolumeclaims/shared", f"{namespace}/pods/rest"
     cluster.request("POST", f"{namespace}/pods", resting_pod())
     hold(cluster, claim)
+    hold(cluster, namespace)
     said = failed(own.qhub("destroy", "--yes"))
     assert f"Pod {own.namespace}/rest waits for its finalizers: {HELD}" in said
     assert f"PersistentVolumeClaim {own.namespace}/shared waits for its finalizers" in said
@@ -85,10 +88,30 @@ def test_what_does_not_go_is_told_and_stops_nothing_else(
 
     hold(cluster, claim, False)
     hold(cluster, pod, False)
+    said = failed(own.qhub("destroy", "--yes"))
+    assert f"Namespace {own.namespace} waits for its finalizers: {HELD}" in said
+    assert said.count("left: ") == 1
+
+    hold(cluster, namespace, False)
     own.destroy()
     assert not inventory.left(cluster, own.namespace)
 
 
+@pytest.mark.slow
+def test_a_release_that_failed_is_replaced_once_the_file_is_mended(own: ClusterDeployment) -> None:
+    """The API refuses an object; then what it takes never runs; then all is well."""
+
+    def refused(hub: dict[str, Any]) -> str:
+        own.config["jupyterhub"] = {"overrides": {"hub": hub}}
+        return failed(own.qhub("deploy", "--yes", "--until", "05"))
+
+    assert "not a label" in refused({"labels": {"qhub": "not a label"}})
+    assert NO_IMAGE in refused({"image": {"name": NO_IMAGE, "tag": "1"}})
+    del own.config["jupyterhub"]
+    until(own, "05")
+
+
+@pytest.mark.slow
 def test_a_volume_that_outlives_its_claim_is_listed(
     own: ClusterDeployment, cluster: Cluster
 ) -> None:

@@ -384,6 +384,7 @@ def test_sessions_end_with_the_server(ssh: ClusterSsh) -> None:
         assert session.wait(60) == 255
 
 
+@pytest.mark.slow
 def test_a_key_of_the_config_opens(ssh: ClusterSsh, ada: Client, tmp_path: Path) -> None:
     """It comes to the running server, in which nobody's session ends for it."""
     key = tmp_path / "key"
