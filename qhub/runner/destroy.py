@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from qhub import stages as platform
-from qhub.errors import ClusterError, QhubError, StageError
+from qhub.errors import ClusterError, EngineError, QhubError, StageError, StateLocked
 from qhub.runner.folder import Folder
 from qhub.runner.graph import walk
 from qhub.runner.interrupt import stop_on_signals
@@ -17,6 +17,9 @@ from qhub.runner.operation import AnyStage, Operation, Steps, backend, raise_fir
 from qhub.runner.progress import Report
 from qhub.runner.record import Record
 from qhub.terraform import find_engine
+
+TRIES = 3
+"""How often what somebody else takes away at the same time, a namespace say, may get in the way."""
 
 KEEP_DATA = "QHUB_KEEP_DATA"
 """Environment variable that tells a module's destroy to leave users' data."""
@@ -146,12 +149,23 @@ def _destroy_module(
         name, operation.folder.applied / name, variables, {KEEP_DATA: "1"} if keep_data else {}
     )
     operation.change(module, steps, lambda _: module.init(steps.listen))
-    if module.resources():
-        operation.change(
-            module,
-            steps,
-            lambda patience: module.destroy(steps.listen, refresh=is_whole, patience=patience),
-        )
+    for left in reversed(range(TRIES)):
+        if not module.resources():
+            return
+        try:
+            operation.change(
+                module,
+                steps,
+                lambda patience: module.destroy(steps.listen, refresh=is_whole, patience=patience),
+            )
+        except StateLocked:
+            raise
+        except EngineError:
+            went = steps.errors and all("not found" in one.message for one in steps.errors)
+            if not (operation.record.place and went and left):
+                raise
+            steps.say("some of it went by itself meanwhile; trying again")
+            steps.restart()
 
 
 def _forget_begun(operation: Operation) -> None:

@@ -56,7 +56,7 @@ def deployment(
     try:
         with pytest.MonkeyPatch.context() as patch:
             resolve(patch, deployment.domain, node_address(cluster))
-            deployment.deploy()
+            assert deployment.deploy()["changed"]
             yield deployment
     finally:
         deployment.destroy()

@@ -118,7 +118,8 @@ class ClusterDeployment:
         """Somebody whose server runs and who has opened it."""
         person = self.person(name)
         try:
-            person.start(seconds=300, pause=1)
+            if not person.hub_api("GET", f"/users/{name}")["servers"]:
+                person.start(seconds=300, pause=1)
         except AssertionError as error:
             told = [text for *_, text in pod_troubles(self.cluster, self.namespace)]
             raise AssertionError("\n".join([str(error), *told])) from error

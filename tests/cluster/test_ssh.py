@@ -405,8 +405,10 @@ def test_a_key_of_the_config_opens(ssh: ClusterSsh, ada: Client, tmp_path: Path)
 
 
 def test_the_host_key_outlives_the_pod(ssh: ClusterSsh, ada: Client) -> None:
-    [pod] = ssh.pods("app.kubernetes.io/name=kubessh")
-    ssh.cluster.ask(ssh.cluster.core.delete_namespaced_pod, pod.metadata.name, ssh.namespace)
+    def names() -> list[str]:
+        return [pod.metadata.name for pod in ssh.pods("app.kubernetes.io/name=kubessh")]
+
+    [before] = names()
+    ssh.cluster.ask(ssh.cluster.core.delete_namespaced_pod, before, ssh.namespace)
+    wait_until(lambda: len(names()) == 1 and names() != [before], 120)
     wait_until(lambda: ada.run("true").returncode == 0, 120)
-    [after] = ssh.pods("app.kubernetes.io/name=kubessh")
-    assert after.metadata.name != pod.metadata.name
