@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from qhub.backup.manifest import Header, shown
 from qhub.backup.owners import Renumbering
 from qhub.backup.put import Place, Restored
-from qhub.backup.source import Source
+from qhub.backup.source import Away, Source
 from qhub.backup.store import CONFIG, Store, Tick
 from qhub.errors import BackupError, UsageError
 
@@ -122,12 +122,14 @@ def refuse_documents(selection: Selection) -> None:
 
 
 def put_back(
-    source: Source, store: Store, header: Header, selection: Selection, tick: Tick
+    source: Source | Away, store: Store, header: Header, selection: Selection, tick: Tick
 ) -> Restored:
     """Put what is selected back; what is right already is left alone, so it can be repeated.
 
     Documents are put back with everything only, and only where all is to be as it was.
     """
+    if isinstance(source, Away):
+        return source.put_back(store, header, selection, tick)
     result = Restored()
     numbers = Renumbering(header.owners, source.owners)
     selected = (entry for entry in store.entries(header) if selection.passes(entry.path))

@@ -6,14 +6,14 @@ import dataclasses
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from qhub import __version__
 from qhub.backup import attributes
 from qhub.backup.manifest import Entry, Header, order, read
-from qhub.backup.source import Source
+from qhub.backup.source import Away, Source
 from qhub.backup.store import CONFIG, DiskFull, Draft, Store, Tick, Whose, new_id
 from qhub.backup.tree import Found, Walk, chunks, entry_of, extents, open_file
 from qhub.errors import BackupError
@@ -75,14 +75,21 @@ class Known:
 class Saving:
     """One backup being made."""
 
-    def __init__(self, store: Store, source: Source, draft: Draft, tick: Tick) -> None:
+    def __init__(
+        self,
+        store: Store,
+        source: Source,
+        draft: Draft,
+        tick: Tick,
+        before: Iterable[Iterator[Entry]],
+    ) -> None:
         self._store, self._source, self._draft, self._tick = store, source, draft, tick
-        self._known = [Known(entries) for entries in _earlier(store)]
+        self._known = [Known(entries) for entries in before]
         self._links: dict[int, Entry] = {}
         self._files = self._bytes = 0
         self.tally = Tally()
 
-    def all(self, whose: Whose, config: Path | None) -> Header:
+    def all(self, whose: Whose, config: Path | None, name: tuple[str, str]) -> Header:
         """Save documents and places; returns what is known of the backup."""
         documents = [*self._source.documents(self._store.scratch())]
         if config is not None:
@@ -94,7 +101,7 @@ class Saving:
                 self._place(name, steps[name])
             else:
                 self._document(name, steps[name])
-        backup, created = new_id(self._store)
+        backup, created = name
         header = Header(
             id=backup,
             project_name=whose.project_name,
@@ -208,7 +215,7 @@ class Saving:
 
 
 def save(
-    source: Source, store: Store, whose: Whose, config: Path | None, keep: int, tick: Tick
+    source: Source | Away, store: Store, whose: Whose, config: Path | None, keep: int, tick: Tick
 ) -> tuple[Header, Tally]:
     """Make a backup; takes up what an interrupted one had done.
 
@@ -229,16 +236,19 @@ def save(
         with store.locked(write=True):
             resumed = bool(store.unfinished())
             with store.draft() as draft:
-                saving = Saving(store, source, draft, tick)
-                header = saving.all(whose, config)
+                if isinstance(source, Away):
+                    header, tally = source.save(store, draft, whose, config, tick)
+                else:
+                    saving = Saving(store, source, draft, tick, earlier(store))
+                    header, tally = saving.all(whose, config, new_id(store)), saving.tally
             if resumed or len(store.backups()) > keep:
                 store.keep(keep)
     except DiskFull as error:
         raise BackupError(error.message, hint=_room(source, store)) from error
-    return header, saving.tally
+    return header, tally
 
 
-def _earlier(store: Store) -> Iterator[Iterator[Entry]]:
+def earlier(store: Store) -> Iterator[Iterator[Entry]]:
     """Entries of what interrupted runs had done, and of the newest whole backup."""
     for path in store.unfinished()[:-1]:  # the last one is the present draft
         yield _trusted(path)
@@ -268,8 +278,10 @@ def _times(found: os.stat_result) -> tuple[int, int, int]:
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
-def _room(source: Source, store: Store) -> str:
+def _room(source: Source | Away, store: Store) -> str:
     """What to do about a full disk, in numbers."""
+    if isinstance(source, Away):
+        return "make room, then run the same command to go on"
     total = sum(
         found.entry.size
         for name, folder in source.places().items()

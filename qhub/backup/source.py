@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from qhub.backup.owners import Owners
+
+if TYPE_CHECKING:
+    from qhub.backup.manifest import Header
+    from qhub.backup.put import Restored
+    from qhub.backup.restore import Selection
+    from qhub.backup.save import Tally
+    from qhub.backup.store import Draft, Store, Tick, Whose
 
 
 class Source(Protocol):
@@ -49,4 +56,25 @@ class Source(Protocol):
 
     def place(self, name: str) -> Path:
         """The folder of a place, made where it is missing."""
+        ...
+
+
+@runtime_checkable
+class Away(Protocol):
+    """A source whose trees are on other machines: what is there does the work, for the store."""
+
+    def quiet(self) -> AbstractContextManager[None]:
+        """As a `Source` does."""
+        ...
+
+    def save(
+        self, store: Store, draft: Draft, whose: Whose, config: Path | None, tick: Tick
+    ) -> tuple[Header, Tally]:
+        """Save everything into a draft."""
+        ...
+
+    def put_back(
+        self, store: Store, header: Header, selection: Selection, tick: Tick
+    ) -> Restored:
+        """Put back what is selected."""
         ...

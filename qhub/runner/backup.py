@@ -12,7 +12,7 @@ from pathlib import Path
 from qhub.backup import archive
 from qhub.backup.manifest import Header
 from qhub.backup.save import Tally, save
-from qhub.backup.source import Source
+from qhub.backup.source import Away, Source
 from qhub.backup.store import Store, Whose
 from qhub.errors import QhubError, UsageError
 from qhub.runner.folder import Folder
@@ -87,14 +87,15 @@ def _parts(target: Path) -> Path:
     return target.with_name(f".{target.name}.parts")
 
 
-def _check_target(target: Path, folder: Folder, source: Source, owner: Whose) -> None:
+def _check_target(target: Path, folder: Folder, source: Source | Away, owner: Whose) -> None:
     """Refuse a target that the deployment would take away, or that would hold itself.
 
     Raises:
         UsageError: It lies in the deployment's own folders, or is a file that is no archive.
     """
     real = target.resolve()
-    for own in (source.folder, folder.private, folder.stages):
+    there = () if isinstance(source, Away) else (source.folder,)
+    for own in (*there, folder.private, folder.stages):
         if real.is_relative_to(own.resolve()):
             raise UsageError(
                 f"{target} lies in {own}, which belongs to the deployment and goes with it",

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from qhub import stages as platform
-from qhub.backup.source import Source
+from qhub.backup.source import Away, Source
 from qhub.config import Config
 from qhub.errors import Interrupted, QhubError, StageError, StateLocked, UsageError
 from qhub.runner.folder import Folder, is_own_state
@@ -141,7 +141,7 @@ class Deployment:
         module.init()
         return self.read_outputs(stage, module)
 
-    def data(self) -> Source:
+    def data(self) -> Source | Away:
         """What people made with the deployment; needs no config, as it goes by what was applied.
 
         Raises:
@@ -153,12 +153,6 @@ class Deployment:
             source = None if outputs is None else stage.data(outputs)
             if source is not None:
                 return source
-        if applied and self.record.provider != "local":
-            raise UsageError(
-                f"deployments with `provider: {self.record.provider}` can't be backed up or"
-                " restored yet",
-                hint="their files are in the volume `shared` of the namespace: snapshot it",
-            )
         raise UsageError(f"nothing is deployed from {self.folder.root}", hint="qhub deploy")
 
     def read_outputs(self, stage: AnyStage, module: Module) -> BaseModel | None:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from qhub.backup.source import Source
+from qhub.backup.source import Away, Source
 from qhub.config import Config
 from qhub.hubapi import Hub
 
@@ -298,7 +298,7 @@ class Stage(ABC, Generic[InputsT, OutputsT]):
         del outputs
         return None
 
-    def data(self, outputs: OutputsT) -> Source | None:
+    def data(self, outputs: OutputsT) -> Source | Away | None:
         """What people made with the stage, for backups."""
         del outputs
         return None

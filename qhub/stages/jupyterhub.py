@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field
 
 import qhub.hub
-from qhub.backup.source import Source
+from qhub.backup.source import Away, Source
 from qhub.config import Config, SecretRef
 from qhub.config.profiles import JupyterLabProfile
 from qhub.errors import PreflightError, StageError
@@ -315,6 +315,11 @@ class KubernetesJupyterHub(ReleaseStage[KubernetesInputs, KubernetesOutputs]):
         # Their pods tell it also while the hub is down.
         found = pods(reach(outputs.context), outputs.namespace)
         return sorted({pod.user for pod in found if pod.user and pod.state == "Running"})
+
+    def data(self, outputs: KubernetesOutputs) -> Source | Away | None:
+        from qhub.kubernetes.data import ClusterData
+
+        return ClusterData(outputs.context, outputs.namespace)
 
     def hub(self, outputs: KubernetesOutputs) -> Hub:
         from qhub.kubernetes.cluster import Access

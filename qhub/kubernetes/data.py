@@ -1,0 +1,304 @@
+"""What people made with a deployment in a cluster: read and written by a pod with its volumes.
+
+The pod runs `qhub.backup.agent`, whose code it is sent, in an exec: what it prints is in no log.
+It ends once the exec does, also where the command was killed, and its Job goes soon after.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import io
+import json
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import qhub
+from qhub.backup.agent import Line
+from qhub.backup.away import FarTrees
+from qhub.backup.owners import Owners
+from qhub.errors import BackupError, ClusterError
+from qhub.kubernetes.cluster import Access, Cluster, absent_is_done, told
+from qhub.kubernetes.helm import MERGE
+from qhub.kubernetes.pods import USERNAME
+from qhub.kubernetes.rollout import last_warning, wait_ready
+
+JOB = "qhub-files"
+PATIENCE_SECONDS = 300
+_ALONE_SECONDS = 120
+"""How long the pod waits for its command."""
+
+_WAIT = f"""
+import fcntl, os, signal, time
+signal.signal(signal.SIGTERM, lambda *_: os._exit(1))
+end = time.time() + {_ALONE_SECONDS}
+while not os.path.exists("/tmp/begun") and time.time() < end:
+    time.sleep(0.5)
+if os.path.exists("/tmp/begun"):
+    fcntl.flock(os.open("/tmp/begun", os.O_RDWR), fcntl.LOCK_EX)
+"""
+_BEGIN = """
+import base64, fcntl, os, sys
+lock = os.open("/tmp/begin", os.O_RDWR | os.O_CREAT)
+fcntl.flock(lock, fcntl.LOCK_EX)
+os.rename("/tmp/begin", "/tmp/begun")
+with open("/tmp/qhub.zip", "wb") as file:
+    file.write(base64.b64decode(sys.stdin.buffer.readline()))
+sys.path.insert(0, "/tmp/qhub.zip")
+from qhub.backup.agent import main
+main()
+"""
+
+
+def code() -> bytes:
+    """The modules that the agent consists of, as Python imports them from an archive."""
+    root = Path(qhub.__file__).parent
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in (root / "__init__.py", root / "errors.py", *(root / "backup").glob("*.py")):
+            archive.write(path, path.relative_to(root.parent))
+    return packed.getvalue()
+
+
+class Exec(io.RawIOBase):
+    """Standard input and output of a command in a pod, as a file."""
+
+    def __init__(self, client: Any) -> None:
+        self._client, self._rest, self._errors = client, b"", b""
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._rest:
+            self._rest = self._client.read_channel(1) or b""
+            if self._rest:
+                break
+            self._errors += self._client.read_channel(2) or b""
+            if not self._client.is_open():
+                if said := self._errors.decode("utf-8", "replace").strip():
+                    raise BackupError(f"the pod with the files says: {said.splitlines()[-1]}")
+                return 0
+            self._client.update(timeout=1)
+        count = min(len(buffer), len(self._rest))
+        buffer[:count], self._rest = self._rest[:count], self._rest[count:]
+        return count
+
+    def write(self, data: Any) -> int:
+        self._client.write_stdin(bytes(data))
+        return len(data)
+
+
+class ClusterData(FarTrees):
+    """The data of a deployment in a cluster.
+
+    Args:
+        context: the cluster.
+        namespace: of the deployment.
+    """
+
+    def __init__(self, context: str, namespace: str) -> None:
+        self._context, self._namespace = context, namespace
+        self._cluster = Cluster(Access.find(context))
+
+    @contextlib.contextmanager
+    def open(self, *, write: bool) -> Iterator[tuple[Line, dict[str, Any]]]:
+        """An agent in a pod, and the volumes that it has.
+
+        Raises:
+            ClusterError: The pod does not start.
+        """
+        from kubernetes.stream import stream
+
+        homes = self._homes()
+        self._make(self._job(homes, write=write))
+        try:
+            pod = self._running()
+            # The client is changed by a stream: not one that others use.
+            core = Cluster(self._cluster.access).core
+            with told(self._context):
+                client = stream(
+                    core.connect_get_namespaced_pod_exec,
+                    pod,
+                    self._namespace,
+                    command=["python3", "-B", "-c", _BEGIN],
+                    stdin=True,
+                    stdout=True,
+                    stderr=True,
+                    binary=True,
+                    _preload_content=False,
+                )
+            with told(self._context), contextlib.closing(client):
+                pipe = Exec(client)
+                pipe.write(base64.b64encode(code()) + b"\n")
+                line = Line(io.BufferedReader(pipe, 1 << 20), io.BufferedWriter(pipe, 1 << 17))
+                yield line, {
+                    "owners": self._owners().model_dump(),
+                    "homes": {name: f"/claims/{claim}" for name, claim in homes.items()},
+                    "files": "/files",
+                    "hub": "/hub",
+                }
+        finally:
+            self._remove()
+
+    @contextlib.contextmanager
+    def quiet(self) -> Iterator[None]:
+        """End people's servers and stop the hub; start it again afterwards."""
+        self._scale(0)
+        try:
+            pods = f"/api/v1/namespaces/{self._namespace}/pods"
+            servers = "component in (hub, singleuser-server)"
+            for one in self._cluster.request("GET", pods, labelSelector=servers)["items"]:
+                with absent_is_done():
+                    self._cluster.request("DELETE", f"{pods}/{one['metadata']['name']}")
+            started = time.monotonic()
+            while self._cluster.request("GET", pods, labelSelector=servers)["items"]:
+                if time.monotonic() - started > PATIENCE_SECONDS:
+                    raise ClusterError("the hub or a server does not end", "see `qhub status`")
+                time.sleep(1)
+            yield
+        finally:
+            self._scale(1)
+        wait_ready("05-jupyterhub", self._context, self._namespace, jobs=[], deployments=["hub"])
+
+    def _scale(self, replicas: int) -> None:
+        body = {"spec": {"replicas": replicas}}
+        self._cluster.request("PATCH", self._hub_path, body, content_type=MERGE)
+
+    @property
+    def _hub_path(self) -> str:
+        return f"/apis/apps/v1/namespaces/{self._namespace}/deployments/hub"
+
+    def _owners(self) -> Owners:
+        secret = self._cluster.secret(self._namespace, "qhub-hub") or {}
+        settings = json.loads(secret.get("settings.json", b"{}"))
+        users, groups = settings.get("users", {}), settings.get("groups", {})
+        return Owners(
+            unix=True,
+            users={name: user["uid"] for name, user in users.items()},
+            groups={
+                name: group["gid"] if isinstance(group, dict) else group
+                for name, group in groups.items()
+            },
+            primary={name: user["primary_group"] for name, user in users.items()},
+        )
+
+    def _homes(self) -> dict[str, str]:
+        """Claims that are somebody's home, by their name."""
+        path = f"/api/v1/namespaces/{self._namespace}/persistentvolumeclaims"
+        label = "component=singleuser-storage"
+        claims = self._cluster.request("GET", path, labelSelector=label)["items"]
+        found = [claim["metadata"] for claim in claims]
+        return {one["annotations"][USERNAME]: one["name"] for one in found}
+
+    def _job(self, homes: dict[str, str], *, write: bool) -> dict[str, Any]:
+        hub = self._cluster.request("GET", self._hub_path)
+        spec = hub["spec"]["template"]["spec"]
+        claims = {"/files": "shared", "/hub": "hub-db-dir"}
+        claims |= {f"/claims/{claim}": claim for claim in homes.values()}
+        volumes = [
+            {"name": f"v{number}", "persistentVolumeClaim": {"claimName": claim}}
+            for number, claim in enumerate(claims.values())
+        ]
+        mounts = [
+            # SQLite also writes where it only reads.
+            {"name": f"v{number}", "mountPath": path, "readOnly": not write and path != "/hub"}
+            for number, path in enumerate(claims)
+        ]
+        container = {
+            "name": "files",
+            "image": spec["containers"][0]["image"],
+            "command": ["python3", "-c", _WAIT],
+            "volumeMounts": mounts,
+            "resources": {
+                "requests": {"cpu": "50m", "memory": "128Mi"},
+                "limits": {"cpu": "1", "memory": "512Mi"},
+            },
+            "securityContext": {
+                "runAsUser": 0,
+                "runAsGroup": 0,
+                "allowPrivilegeEscalation": False,
+                "capabilities": {
+                    "drop": ["ALL"],
+                    "add": ["CHOWN", "FOWNER", "DAC_OVERRIDE", "FSETID"],
+                },
+            },
+        }
+        pod = {
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": False,
+            "terminationGracePeriodSeconds": 1,
+            "containers": [container],
+            "volumes": volumes,
+            # Volumes of one node at a time are where the hub is.
+            "affinity": _beside_the_hub(),
+        }
+        kept = ("priorityClassName", "tolerations", "imagePullSecrets", "nodeSelector")
+        pod |= {key: spec[key] for key in kept if key in spec}
+        owner = {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "name": "hub",
+            "uid": hub["metadata"]["uid"],
+        }
+        return {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": {"name": JOB, "ownerReferences": [owner]},
+            "spec": {
+                "backoffLimit": 0,
+                "ttlSecondsAfterFinished": 30,
+                "template": {"spec": pod},
+            },
+        }
+
+    def _make(self, job: dict[str, Any]) -> None:
+        self._remove()
+        self._cluster.request("POST", self._jobs, job)
+
+    @property
+    def _jobs(self) -> str:
+        return f"/apis/batch/v1/namespaces/{self._namespace}/jobs"
+
+    def _remove(self) -> None:
+        """Take the Job away, that of a run that was killed too, and wait until its pod is gone."""
+        with absent_is_done():
+            self._cluster.request("DELETE", f"{self._jobs}/{JOB}", propagationPolicy="Foreground")
+        started = time.monotonic()
+        while time.monotonic() - started < PATIENCE_SECONDS and (self._pods() or self._there()):
+            time.sleep(0.5)
+
+    def _there(self) -> bool:
+        found = self._cluster.request("GET", self._jobs)["items"]
+        return any(one["metadata"]["name"] == JOB for one in found)
+
+    def _pods(self) -> list[Any]:
+        path = f"/api/v1/namespaces/{self._namespace}/pods"
+        return list(self._cluster.request("GET", path, labelSelector=f"job-name={JOB}")["items"])
+
+    def _running(self) -> str:
+        started = time.monotonic()
+        while True:
+            pods = self._pods()
+            if pods and pods[0]["status"].get("phase") == "Running":
+                return str(pods[0]["metadata"]["name"])
+            if time.monotonic() - started > PATIENCE_SECONDS:
+                name = pods[0]["metadata"]["name"] if pods else ""
+                why = last_warning(self._cluster, self._namespace, name) if name else ""
+                raise ClusterError(f"the pod with the files does not start {why}", "try again")
+            time.sleep(0.5)
+
+
+def _beside_the_hub() -> dict[str, Any]:
+    term = {
+        "labelSelector": {"matchLabels": {"component": "hub"}},
+        "topologyKey": "kubernetes.io/hostname",
+    }
+    wish = [{"weight": 100, "podAffinityTerm": term}]
+    return {"podAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": wish}}
