@@ -227,9 +227,7 @@ def _check(database: sqlite3.Connection) -> None:
 
 
 def _work(line: Line, job: dict[str, Any], config: bytes) -> dict[str, Any]:
-    volumes = Volumes(
-        Owners(**job["owners"]), job["homes"], Path(job["files"]), Path(job["hub"])
-    )
+    volumes = Volumes(Owners(**job["owners"]), job["homes"], Path(job["files"]), Path(job["hub"]))
     with tempfile.TemporaryDirectory() as scratch:
         store = FarStore(line, Path(scratch))
         if job["kind"] == "restore":

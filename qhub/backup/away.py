@@ -42,9 +42,7 @@ class FarTrees(ABC):
             found[key] = [Omission(**one) for one in found[key]]
         return draft.finish(Header(**said["header"]), config), Tally(**found)
 
-    def put_back(
-        self, store: Store, header: Header, selection: Selection, tick: Tick
-    ) -> Restored:
+    def put_back(self, store: Store, header: Header, selection: Selection, tick: Tick) -> Restored:
         """Have an agent put back what is selected."""
         chosen = {"paths": list(selection.paths), "missing": selection.missing}
         with self.open(write=True) as (line, volumes):

@@ -89,7 +89,7 @@ class Saving:
         self._files = self._bytes = 0
         self.tally = Tally()
 
-    def all(self, whose: Whose, config: Path | None, name: tuple[str, str]) -> Header:
+    def all(self, whose: Whose, config: Path | None, made: tuple[str, str]) -> Header:
         """Save documents and places; returns what is known of the backup."""
         documents = [*self._source.documents(self._store.scratch())]
         if config is not None:
@@ -101,7 +101,7 @@ class Saving:
                 self._place(name, steps[name])
             else:
                 self._document(name, steps[name])
-        backup, created = name
+        backup, created = made
         header = Header(
             id=backup,
             project_name=whose.project_name,

@@ -73,8 +73,6 @@ class Away(Protocol):
         """Save everything into a draft."""
         ...
 
-    def put_back(
-        self, store: Store, header: Header, selection: Selection, tick: Tick
-    ) -> Restored:
+    def put_back(self, store: Store, header: Header, selection: Selection, tick: Tick) -> Restored:
         """Put back what is selected."""
         ...

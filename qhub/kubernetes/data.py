@@ -138,12 +138,15 @@ class ClusterData(FarTrees):
                 pipe = Exec(client)
                 pipe.write(base64.b64encode(code()) + b"\n")
                 line = Line(io.BufferedReader(pipe, 1 << 20), io.BufferedWriter(pipe, 1 << 17))
-                yield line, {
-                    "owners": self._owners().model_dump(),
-                    "homes": {name: f"/claims/{claim}" for name, claim in homes.items()},
-                    "files": "/files",
-                    "hub": "/hub",
-                }
+                yield (
+                    line,
+                    {
+                        "owners": self._owners().model_dump(),
+                        "homes": {name: f"/claims/{claim}" for name, claim in homes.items()},
+                        "files": "/files",
+                        "hub": "/hub",
+                    },
+                )
         finally:
             self._remove()
 
