@@ -8,26 +8,28 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import json
 import os
 import shutil
-import sqlite3
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from qhub.backup.database import DATABASE, copied, replace, written
 from qhub.backup.manifest import Entry, Header, read
 from qhub.backup.owners import Owners
 from qhub.backup.restore import Selection, put_back
-from qhub.backup.save import Saving
+from qhub.backup.save import Omission, Saving
+from qhub.backup.source import CACHES
 from qhub.backup.store import Draft, Store, Whose
 from qhub.errors import BackupError, QhubError
 
-DATABASE = "database/jupyterhub.sqlite"
-CACHES = (".cache",)
+
+BROKEN = ("the connection to the files broke", "run the same command again to go on")
+"""What is said of it, and what to do."""
 
 
 class Line:
@@ -39,7 +41,8 @@ class Line:
     def send(self, kind: str, body: bytes = b"", **content: Any) -> None:
         """Send one message."""
         head = {"kind": kind, "length": len(body), **content}
-        self._sink.write(json.dumps(head).encode() + b"\n" + body)
+        self._sink.write(json.dumps(head).encode() + b"\n")
+        self._sink.write(body)
         self._sink.flush()
 
     def receive(self) -> tuple[dict[str, Any], bytes]:
@@ -50,11 +53,14 @@ class Line:
         """
         head = self._source.readline()
         if not head.endswith(b"\n"):
-            raise BackupError("the connection to the files broke", hint="run the same again")
-        message: dict[str, Any] = json.loads(head)
+            raise BackupError(*BROKEN)
+        try:
+            message: dict[str, Any] = json.loads(head)
+        except ValueError as error:
+            raise BackupError(f"the other side says {head[:80]!r}, which is no message") from error
         body = self._source.read(message["length"]) if message["length"] else b""
         if len(body) != message["length"]:
-            raise BackupError("the connection to the files broke", hint="run the same again")
+            raise BackupError(*BROKEN)
         return message, body
 
 
@@ -128,8 +134,11 @@ class FarDraft(Draft):
 class Volumes:
     """The volumes of a deployment as a pod has them; a `qhub.backup.source.Source`."""
 
-    def __init__(self, owners: Owners, homes: dict[str, str], files: Path, hub: Path) -> None:
+    def __init__(
+        self, owners: Owners, homes: dict[str, str], files: Path, hub: Path | None, own: bool
+    ) -> None:
         self._owners, self._homes, self._files, self._hub = owners, homes, files, hub
+        self._own_homes = own
 
     @property
     def owners(self) -> Owners:
@@ -140,22 +149,13 @@ class Volumes:
         return self._files
 
     @property
-    def _database(self) -> Path:
-        return self._hub / "jupyterhub.sqlite"
+    def _database(self) -> Path | None:
+        return self._hub / "jupyterhub.sqlite" if self._hub else None
 
     def documents(self, scratch: Path) -> Iterator[tuple[str, Path]]:
-        """The hub's database, copied while the hub may write to it."""
-        if not self._database.exists():
-            return
-        copy = scratch / "jupyterhub.sqlite"
-        try:
-            source = sqlite3.connect(f"{self._database.as_uri()}?mode=rw", uri=True)
-            with contextlib.closing(source), contextlib.closing(sqlite3.connect(copy)) as target:
-                source.backup(target)
-                _check(target)
-        except sqlite3.Error as error:
-            raise BackupError(f"the hub's database can't be copied: {error}") from error
-        yield DATABASE, copy
+        """The hub's database, where it is in a volume."""
+        if self._database is not None and self._database.exists():
+            yield DATABASE, copied(self._database, scratch)
 
     def places(self) -> dict[str, Path]:
         """Homes and shared folders, also those of who was removed from the configuration."""
@@ -177,68 +177,55 @@ class Volumes:
         return contextlib.nullcontext()  # the other side sees to it
 
     def place(self, name: str) -> Path:
-        """A home or shared folder; one of nobody's is closed to all but root."""
+        """A home or shared folder; one of nobody's is closed to all but root.
+
+        Raises:
+            OSError: It is the home of somebody who has no volume yet.
+        """
         path = self.places().get(name) or self._files / name
+        if self._own_homes and name.startswith("homes/") and not path.is_dir():
+            reason = "has no volume here yet: let them start a server once, then restore again"
+            raise OSError(errno.ENOENT, reason)
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         return path
 
     def put(self, name: str, data: Iterator[bytes]) -> None:
-        """Put the database back, as the hub of today takes it; without tokens of services."""
-        content = Path(tempfile.mkdtemp(dir=self._hub)) / "jupyterhub.sqlite"
-        try:
-            with content.open("wb") as file:
-                file.writelines(data)
-            if name == DATABASE:
-                self._put_database(content)
-        except sqlite3.Error as error:
-            raise BackupError(f"the database of the backup can't be used: {error}") from error
-        finally:
-            shutil.rmtree(content.parent)
-
-    def _put_database(self, draft: Path) -> None:
-        with contextlib.closing(sqlite3.connect(draft)) as database:
-            _check(database)
-            database.execute("DELETE FROM api_tokens WHERE service_id IS NOT NULL")
-            database.commit()
-        done = subprocess.run(
-            [sys.executable, "-m", "jupyterhub", "upgrade-db", f"--db=sqlite:///{draft}"],
-            cwd=draft.parent,
-            capture_output=True,
-            text=True,
-        )
-        if done.returncode != 0:
-            said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        """Put the hub's database back; nothing else of the kind is in a volume."""
+        if name != DATABASE:
+            return
+        if self._database is None:
             raise BackupError(
-                f"the database of the backup does not fit this hub: {said[-1]}",
-                hint="deploy with the qhub that made the backup, or restore files only (--user)",
+                "the hub's database is not in a volume of its own, so it can't be put back",
+                hint="restore files only (--user, --group)",
             )
-        owner = self._database if self._database.exists() else self._hub
-        os.chown(draft, owner.stat().st_uid, owner.stat().st_gid)
-        draft.chmod(0o600)
-        for ending in ("-journal", "-wal", "-shm"):
-            Path(f"{self._database}{ending}").unlink(missing_ok=True)
-        draft.replace(self._database)
-
-
-def _check(database: sqlite3.Connection) -> None:
-    [answer] = database.execute("PRAGMA quick_check").fetchone()
-    if answer != "ok":
-        raise BackupError(f"the hub's database is damaged: {answer}")
+        draft = Path(tempfile.mkdtemp(dir=self._hub)) / "jupyterhub.sqlite"
+        try:
+            written(draft, data, sys.executable)
+            owner = (self._database if self._database.exists() else self._database.parent).stat()
+            os.chown(draft, owner.st_uid, owner.st_gid)
+            replace(self._database, draft)
+        finally:
+            shutil.rmtree(draft.parent)
 
 
 def _work(line: Line, job: dict[str, Any], config: bytes) -> dict[str, Any]:
-    volumes = Volumes(Owners(**job["owners"]), job["homes"], Path(job["files"]), Path(job["hub"]))
+    hub = Path(job["hub"]) if job["hub"] else None
+    owners = Owners(**job["owners"])
+    volumes = Volumes(owners, job["homes"], Path(job["files"]), hub, job["own_homes"])
     with tempfile.TemporaryDirectory() as scratch:
         store = FarStore(line, Path(scratch))
         if job["kind"] == "restore":
             header, selection = Header(**job["header"]), Selection(**job["selection"])
             done = put_back(volumes, store, header, selection, store.tick)
             return dataclasses.asdict(done)
-        written = Path(scratch) / "qhub-config.yaml" if config else None
-        if written:
-            written.write_bytes(config)
+        config_file = Path(scratch) / "qhub-config.yaml" if config else None
+        if config_file:
+            config_file.write_bytes(config)
         saving = Saving(store, volumes, FarDraft(line), store.tick, store.earlier())
-        header = saving.all(Whose(*job["whose"]), written, job["id"])
+        if hub is None:
+            reason = "the hub's database is not in a volume (jupyterhub.overrides)"
+            saving.tally.left_out.append(Omission(DATABASE, reason))
+        header = saving.all(Whose(*job["whose"]), config_file, job["id"])
         return {"header": header.model_dump(), "tally": dataclasses.asdict(saving.tally)}
 
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from qhub.backup.save import Tally
     from qhub.backup.store import Draft, Store, Tick, Whose
 
+CACHES = (".cache",)
+"""Folders of a home that programs fill anew."""
+
 
 class Source(Protocol):
     """What people made with a deployment, to be saved and put back."""

@@ -96,9 +96,11 @@ class Right:
     resource: str
     group: str = ""
     namespace: str | None = None
+    subresource: str = ""
 
     def __str__(self) -> str:
         what = f"{self.resource}.{self.group}" if self.group else self.resource
+        what += f"/{self.subresource}" if self.subresource else ""
         return f"{self.verb} {what}" + (f" in {self.namespace}" if self.namespace else "")
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import qhub
-from qhub.backup.agent import Line
+from qhub.backup.agent import BROKEN, Line
 from qhub.backup.away import FarTrees
 from qhub.backup.owners import Owners
 from qhub.errors import BackupError, ClusterError
@@ -27,9 +27,21 @@ from qhub.kubernetes.pods import USERNAME
 from qhub.kubernetes.rollout import last_warning, wait_ready
 
 JOB = "qhub-files"
+DATABASE_CLAIM = "hub-db-dir"
+"""What the chart keeps the hub's database in, unless another one is chosen."""
+
 PATIENCE_SECONDS = 300
 _ALONE_SECONDS = 120
 """How long the pod waits for its command."""
+
+SILENCE_SECONDS = 600
+"""After how long without a word the pod is taken for gone."""
+
+_INPUT, _OUTPUT, _ERRORS = b"\0", b"\1", b"\2"
+"""The first byte of a frame: which stream of the command it belongs to."""
+
+_PIECE = 1 << 17
+_ERRORS_KEPT = 1 << 14
 
 _WAIT = f"""
 import fcntl, os, signal, time
@@ -64,10 +76,15 @@ def code() -> bytes:
 
 
 class Exec(io.RawIOBase):
-    """Standard input and output of a command in a pod, as a file."""
+    """Standard input and output of a command in a pod, as a file.
+
+    It takes frames from the connection itself: what the client gathers of them it copies again
+    with each one that comes, and keeps all of it.
+    """
 
     def __init__(self, client: Any) -> None:
-        self._client, self._rest, self._errors = client, b"", b""
+        self._socket, self._rest, self._errors = client.sock, memoryview(b""), b""
+        self._socket.settimeout(SILENCE_SECONDS)
 
     def readable(self) -> bool:
         return True
@@ -76,23 +93,53 @@ class Exec(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
+        """Read what is there, or wait for it; 0 at the end.
+
+        Raises:
+            BackupError: The command said why it ended.
+        """
         while not self._rest:
-            self._rest = self._client.read_channel(1) or b""
-            if self._rest:
-                break
-            self._errors += self._client.read_channel(2) or b""
-            if not self._client.is_open():
+            frame = self._frame()
+            if frame is None:
                 if said := self._errors.decode("utf-8", "replace").strip():
                     raise BackupError(f"the pod with the files says: {said.splitlines()[-1]}")
                 return 0
-            self._client.update(timeout=1)
+            if frame[:1] == _OUTPUT:
+                self._rest = memoryview(frame)[1:]
+            elif frame[:1] == _ERRORS:
+                self._errors = (self._errors + frame[1:])[-_ERRORS_KEPT:]
         count = min(len(buffer), len(self._rest))
         buffer[:count], self._rest = self._rest[:count], self._rest[count:]
         return count
 
+    def _frame(self) -> bytes | None:
+        """The next one with data; None where the connection is at its end."""
+        from websocket import ABNF, WebSocketException
+
+        while True:
+            try:
+                code, frame = self._socket.recv_data_frame(True)  # answers a ping, too
+            except (WebSocketException, OSError):
+                return None
+            if code == ABNF.OPCODE_CLOSE:
+                return None
+            if code in (ABNF.OPCODE_BINARY, ABNF.OPCODE_TEXT):
+                return bytes(frame.data)
+
     def write(self, data: Any) -> int:
-        self._client.write_stdin(bytes(data))
-        return len(data)
+        """Send a piece.
+
+        Raises:
+            BackupError: The connection broke.
+        """
+        from websocket import WebSocketException
+
+        piece = bytes(data[:_PIECE])
+        try:
+            self._socket.send_binary(_INPUT + piece)
+        except (WebSocketException, OSError) as error:
+            raise BackupError(*BROKEN) from error
+        return len(piece)
 
 
 class ClusterData(FarTrees):
@@ -116,8 +163,10 @@ class ClusterData(FarTrees):
         """
         from kubernetes.stream import stream
 
-        homes = self._homes()
-        self._make(self._job(homes, write=write))
+        homes, hub = self._homes(), self._cluster.request("GET", self._hub_path)
+        settings = self._settings()
+        database = DATABASE_CLAIM in _claims(hub["spec"]["template"]["spec"])
+        self._make(self._job(hub, homes, database=database, write=write))
         try:
             pod = self._running()
             # The client is changed by a stream: not one that others use.
@@ -134,17 +183,18 @@ class ClusterData(FarTrees):
                     binary=True,
                     _preload_content=False,
                 )
-            with told(self._context), contextlib.closing(client):
+            with contextlib.closing(client):
                 pipe = Exec(client)
                 pipe.write(base64.b64encode(code()) + b"\n")
                 line = Line(io.BufferedReader(pipe, 1 << 20), io.BufferedWriter(pipe, 1 << 17))
                 yield (
                     line,
                     {
-                        "owners": self._owners().model_dump(),
+                        "owners": _owners(settings).model_dump(),
+                        "own_homes": settings.get("cluster", {}).get("own_homes", False),
                         "homes": {name: f"/claims/{claim}" for name, claim in homes.items()},
                         "files": "/files",
-                        "hub": "/hub",
+                        "hub": "/hub" if database else "",
                     },
                 )
         finally:
@@ -178,19 +228,10 @@ class ClusterData(FarTrees):
     def _hub_path(self) -> str:
         return f"/apis/apps/v1/namespaces/{self._namespace}/deployments/hub"
 
-    def _owners(self) -> Owners:
+    def _settings(self) -> dict[str, Any]:
+        """What the hub was deployed with."""
         secret = self._cluster.secret(self._namespace, "qhub-hub") or {}
-        settings = json.loads(secret.get("settings.json", b"{}"))
-        users, groups = settings.get("users", {}), settings.get("groups", {})
-        return Owners(
-            unix=True,
-            users={name: user["uid"] for name, user in users.items()},
-            groups={
-                name: group["gid"] if isinstance(group, dict) else group
-                for name, group in groups.items()
-            },
-            primary={name: user["primary_group"] for name, user in users.items()},
-        )
+        return dict(json.loads(secret.get("settings.json", b"{}")))
 
     def _homes(self) -> dict[str, str]:
         """Claims that are somebody's home, by their name."""
@@ -200,10 +241,11 @@ class ClusterData(FarTrees):
         found = [claim["metadata"] for claim in claims]
         return {one["annotations"][USERNAME]: one["name"] for one in found}
 
-    def _job(self, homes: dict[str, str], *, write: bool) -> dict[str, Any]:
-        hub = self._cluster.request("GET", self._hub_path)
+    def _job(
+        self, hub: dict[str, Any], homes: dict[str, str], *, database: bool, write: bool
+    ) -> dict[str, Any]:
         spec = hub["spec"]["template"]["spec"]
-        claims = {"/files": "shared", "/hub": "hub-db-dir"}
+        claims = {"/files": "shared", **({"/hub": DATABASE_CLAIM} if database else {})}
         claims |= {f"/claims/{claim}": claim for claim in homes.values()}
         volumes = [
             {"name": f"v{number}", "persistentVolumeClaim": {"claimName": claim}}
@@ -296,6 +338,22 @@ class ClusterData(FarTrees):
                 why = last_warning(self._cluster, self._namespace, name) if name else ""
                 raise ClusterError(f"the pod with the files does not start {why}", "try again")
             time.sleep(0.5)
+
+
+def _owners(settings: dict[str, Any]) -> Owners:
+    users, groups = settings.get("users", {}), settings.get("groups", {})
+    return Owners(
+        unix=True,
+        users={name: user["uid"] for name, user in users.items()},
+        groups={name: group["gid"] for name, group in groups.items()},
+        primary={name: user["primary_group"] for name, user in users.items()},
+    )
+
+
+def _claims(spec: dict[str, Any]) -> set[str]:
+    """Of which claims a pod has the volumes."""
+    found = (one.get("persistentVolumeClaim") for one in spec.get("volumes", ()))
+    return {claim["claimName"] for claim in found if claim}
 
 
 def _beside_the_hub() -> dict[str, Any]:

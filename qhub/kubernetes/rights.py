@@ -37,6 +37,8 @@ def needed(namespace: str) -> list[Right]:
         Right("list", "storageclasses", "storage.k8s.io"),
         *(Right("create", resource, group) for resource, group in _EVERYWHERE),
         *(Right("create", resource, group, namespace) for resource, group in _INSIDE),
+        Right("patch", "deployments", "apps", namespace),
+        Right("create", "pods", "", namespace, "exec"),  # for backups
         Right("create", "secrets", "", NAMESPACE),
         Right("create", "leases", "coordination.k8s.io", NAMESPACE),
     ]

@@ -10,25 +10,20 @@ Left out is what a deploy makes anew: environments, tokens of services, the cook
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
-import sqlite3
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from qhub.backup.database import DATABASE, copied, replace, written
 from qhub.backup.owners import Owners
+from qhub.backup.source import CACHES
 from qhub.errors import LocalError
 from qhub.local import accounts, effective, jupyterhub, kubessh, owned, supervisor, system
 from qhub.local.facts import Machine
 from qhub.local.files import ensure_folder, write_private
 from qhub.local.people import People
 
-DATABASE = "database/jupyterhub.sqlite"
 IDENTITY = "identity/"
-CACHES = (".cache",)
-"""Folders of a home that programs fill anew."""
-
 STAYS = ("proxy",)
 """What goes on while nobody may work: visitors get an answer."""
 
@@ -65,25 +60,13 @@ class LocalData:
         """The hub's database, copied while the hub may write to it, and the SSH host key.
 
         Raises:
-            LocalError: The database is damaged or can't be read.
+            BackupError: The database is damaged or can't be read.
         """
         if self._database.exists():
-            yield DATABASE, self._copy(scratch)
+            yield DATABASE, copied(self._database, scratch)
         for name in (kubessh.HOST_KEY, f"{kubessh.HOST_KEY}.pub"):
             if (path := self._machine.private / name).exists():
                 yield f"{IDENTITY}{name}", path
-
-    def _copy(self, scratch: Path) -> Path:
-        copy = scratch / "jupyterhub.sqlite"
-        try:
-            source = sqlite3.connect(f"{self._database.as_uri()}?mode=rw", uri=True)
-            os.close(_create(copy))
-            with contextlib.closing(source), contextlib.closing(sqlite3.connect(copy)) as target:
-                source.backup(target)
-                _check(target, self._database)
-        except sqlite3.Error as error:
-            raise LocalError(f"{self._database} can't be copied: {error}") from error
-        return copy
 
     def places(self) -> dict[str, Path]:
         """Homes and shared folders, also those of who was removed from the configuration."""
@@ -139,7 +122,7 @@ class LocalData:
         """Put the database or a key back.
 
         Raises:
-            LocalError: The database is none of a hub.
+            BackupError: The database is none of a hub.
         """
         if name == DATABASE:
             self._put_database(data)
@@ -148,50 +131,12 @@ class LocalData:
             write_private(self._machine.private / name.removeprefix(IDENTITY), text)
 
     def _put_database(self, data: Iterator[bytes]) -> None:
-        """Without tokens of services: the hub knows those of today."""
         scratch = self._machine.private / ".restore"
         shutil.rmtree(scratch, ignore_errors=True)
         draft = ensure_folder(scratch, 0o700) / "jupyterhub.sqlite"
+        python = self._machine.interpreter("hub")
         try:
-            with os.fdopen(_create(draft), "wb") as file:
-                file.writelines(data)
-            with contextlib.closing(sqlite3.connect(draft)) as database:
-                _check(database, draft)
-                database.execute("DELETE FROM api_tokens WHERE service_id IS NOT NULL")
-                database.commit()
-            self._upgrade(draft)
-            for ending in ("-journal", "-wal", "-shm"):
-                Path(f"{self._database}{ending}").unlink(missing_ok=True)
-            draft.replace(self._database)
-        except sqlite3.Error as error:
-            raise LocalError(f"the database of the backup can't be used: {error}") from error
+            written(draft, data, str(python), supervisor.clean_environment(self._machine))
+            replace(self._database, draft)
         finally:
             shutil.rmtree(scratch)
-
-    def _upgrade(self, database: Path) -> None:
-        """Bring a database of an older JupyterHub to the one that is deployed."""
-        python = self._machine.interpreter("hub")
-        done = subprocess.run(
-            [python, "-m", "jupyterhub", "upgrade-db", f"--db=sqlite:///{database}"],
-            env=supervisor.clean_environment(self._machine),
-            cwd=database.parent,
-            capture_output=True,
-            text=True,
-        )
-        if done.returncode != 0:
-            said = done.stderr.strip().splitlines()
-            reason = said[-1].strip() if said else f"exit code {done.returncode}"
-            raise LocalError(
-                f"the database of the backup does not fit this hub: {reason}",
-                "Deploy with the qhub that made the backup, or restore files only (--user).",
-            )
-
-
-def _create(path: Path) -> int:
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-
-
-def _check(database: sqlite3.Connection, path: Path) -> None:
-    [answer] = database.execute("PRAGMA quick_check").fetchone()
-    if answer != "ok":
-        raise LocalError(f"{path} is damaged: {answer}")

@@ -20,6 +20,7 @@ from qhub.runner.interrupt import stop_on_signals
 from qhub.runner.log import RunLog
 from qhub.runner.operation import Deployment
 from qhub.runner.progress import Report, Status
+from qhub.runner.record import Record
 from qhub.runner.saving import Meter, amount, is_archive, whose
 from qhub.terraform import find_engine
 
@@ -61,7 +62,12 @@ def backup(
     """
     started = time.monotonic()
     owner = whose(folder)
-    with folder.locked("backup"), RunLog(folder, "backup") as log, stop_on_signals() as stop:
+    with (
+        folder.locked("backup"),
+        RunLog(folder, "backup") as log,
+        stop_on_signals() as stop,
+        Record.load(folder).alone("backup", folder),
+    ):
         source = Deployment(find_engine(), folder, threading.Event()).data()
         _check_target(target, folder, source, owner)
         meter = Meter("backup", report, log, stop, every)

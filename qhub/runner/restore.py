@@ -21,6 +21,7 @@ from qhub.runner.interrupt import stop_on_signals
 from qhub.runner.log import RunLog
 from qhub.runner.operation import Deployment
 from qhub.runner.progress import Report, Status
+from qhub.runner.record import Record
 from qhub.runner.saving import Meter, amount, is_archive, whose
 from qhub.terraform import find_engine
 
@@ -91,6 +92,7 @@ def restore(
         folder.locked("restore"),
         RunLog(folder, "restore") as log,
         stop_on_signals() as stop,
+        Record.load(folder).alone("restore", folder),
         contextlib.ExitStack() as stack,
     ):
         if is_archive(target):
