@@ -14,6 +14,12 @@ from qhub.errors import BackupError
 DATABASE = "database/jupyterhub.sqlite"
 """What it is called in a backup."""
 
+_TODAY = """
+DELETE FROM api_tokens WHERE service_id IS NOT NULL;
+DELETE FROM servers WHERE id IN (SELECT server_id FROM spawners);
+UPDATE spawners SET server_id = NULL, state = '{}';
+"""
+
 
 def copied(database: Path, scratch: Path) -> Path:
     """A copy as of one moment, for its owner alone.
@@ -38,7 +44,8 @@ def written(
 ) -> None:
     """Write one of a backup as the hub of today takes it.
 
-    Without tokens of services: the hub knows those of today.
+    Without tokens of services, as the hub knows those of today, and without servers: those of then
+    run no more, and where they ran, another namespace say, a new one must not be looked for.
 
     Args:
         draft: where to; nobody else can reach its folder.
@@ -54,8 +61,7 @@ def written(
     try:
         with contextlib.closing(sqlite3.connect(draft)) as database:
             _check(database, draft)
-            database.execute("DELETE FROM api_tokens WHERE service_id IS NOT NULL")
-            database.commit()
+            database.executescript(_TODAY)
     except sqlite3.Error as error:
         raise BackupError(f"the database of the backup can't be used: {error}") from error
     done = subprocess.run(
