@@ -162,9 +162,3 @@ def test_support_collects_the_logs_of_pods_and_no_secret(
     whole = "\n".join(parts.values())
     assert "PRIVATE KEY" not in whole
     assert token not in whole
-
-
-def test_backups_are_refused_for_what_they_are(deployment: ClusterDeployment) -> None:
-    done = deployment.qhub("backup", str(deployment.folder / "backup"))
-    assert done.returncode == 2
-    assert "can't be backed up or restored yet" in done.stderr
