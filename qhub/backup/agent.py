@@ -27,7 +27,6 @@ from qhub.backup.source import CACHES
 from qhub.backup.store import Draft, Store, Whose
 from qhub.errors import BackupError, QhubError
 
-
 BROKEN = ("the connection to the files broke", "run the same command again to go on")
 """What is said of it, and what to do."""
 
