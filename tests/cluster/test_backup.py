@@ -45,7 +45,8 @@ for path in sorted(['work', *pathlib.Path('work').iterdir(), pathlib.Path('/shar
     if os.path.isfile(path) and not link:
         total = hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
     whose = pwd.getpwuid(found.st_uid).pw_name, grp.getgrgid(found.st_gid).gr_name
-    print(ascii(str(path)), oct(found.st_mode), whose, found.st_mtime_ns, found.st_nlink, link, total)
+    told = oct(found.st_mode), *whose, found.st_mtime_ns, found.st_nlink, link, total
+    print(ascii(str(path)), *told)
 print(os.stat('work/holes').st_blocks)
 """
 
