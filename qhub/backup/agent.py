@@ -182,7 +182,8 @@ class Volumes:
             OSError: It is the home of somebody who has no volume yet.
         """
         path = self.places().get(name) or self._files / name
-        if self._own_homes and name.startswith("homes/") and not path.is_dir():
+        own = name.removeprefix("homes/") if self._own_homes and name.startswith("homes/") else ""
+        if own and own not in self._homes:  # the folder of that name in the shared one is not it
             reason = "has no volume here yet: let them start a server once, then restore again"
             raise OSError(errno.ENOENT, reason)
         path.mkdir(mode=0o700, parents=True, exist_ok=True)

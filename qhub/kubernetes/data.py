@@ -165,6 +165,11 @@ class ClusterData(FarTrees):
 
         homes, hub = self._homes(), self._cluster.request("GET", self._hub_path)
         settings = self._settings()
+        if write and settings.get("cluster", {}).get("own_homes"):
+            raise BackupError(
+                "a restore into homes that are volumes of their own (storage.home) is not there yet",
+                hint="restore into a deployment without storage.home",
+            )
         database = DATABASE_CLAIM in _claims(hub["spec"]["template"]["spec"])
         self._make(self._job(hub, homes, database=database, write=write))
         try:
