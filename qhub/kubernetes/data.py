@@ -167,7 +167,7 @@ class ClusterData(FarTrees):
         settings = self._settings()
         if write and settings.get("cluster", {}).get("own_homes"):
             raise BackupError(
-                "a restore into homes that are volumes of their own (storage.home) is not there yet",
+                "a restore into volumes of homes (storage.home) is not there yet",
                 hint="restore into a deployment without storage.home",
             )
         database = DATABASE_CLAIM in _claims(hub["spec"]["template"]["spec"])
