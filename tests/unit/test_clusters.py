@@ -72,12 +72,12 @@ def test_the_status_before_a_deployment_asks_no_cluster(here: Path) -> None:
     assert {person["online"] for person in people} == {None}
 
 
-def test_a_backup_that_there_is_not_yet_is_no_failure_of_something_else(here: Path) -> None:
+def test_a_deployment_without_a_hub_has_nothing_to_back_up(here: Path) -> None:
     deployed(here)
     done = qhub("backup", "elsewhere", cwd=here)
     assert done.returncode == 2
-    assert "can't be backed up or restored yet" in done.stderr
-    assert "snapshot" in done.stderr
+    assert "nothing is deployed" in done.stderr
+    assert not (here / "elsewhere").exists()
 
 
 def test_support_works_where_the_cluster_does_not(here: Path) -> None:

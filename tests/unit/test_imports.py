@@ -22,7 +22,7 @@ BELOW = {
     "dns": {"dns", "config", "errors"},
     "releases": {"releases", "config", "hub", "errors"},
     "mirror": {"mirror", "errors"},
-    "kubernetes": {"kubernetes", "errors"},
+    "kubernetes": {"kubernetes", "backup", "errors", "qhub"},
     "config": {"config", "errors"},
     "local": {"local", "hub", "hubapi", "backup", "errors"},
     "backup": {"backup", "errors", "qhub"},
