@@ -223,7 +223,7 @@ class ClusterData(FarTrees):
             yield
         finally:
             self._scale(1)
-        wait_ready("05-jupyterhub", self._context, self._namespace, jobs=[], deployments=["hub"])
+        wait_ready("05-jupyterhub", self._context, self._namespace, deployments=["hub"])
 
     def _scale(self, replicas: int) -> None:
         body = {"spec": {"replicas": replicas}}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -52,12 +53,21 @@ def deployment(
 ) -> Iterator[ClusterDeployment]:
     """A deployment that stands; a test that changes it brings it back."""
     del known_before
-    deployment = new_deployment(cluster, tmp_path_factory.mktemp("cluster"))
+    made = new_deployment(cluster, tmp_path_factory.mktemp("cluster"))
+    with pytest.MonkeyPatch.context() as patch, standing(made, patch) as deployment:
+        assert deployment.said["changed"]
+        yield deployment
+
+
+@contextmanager
+def standing(
+    deployment: ClusterDeployment, patch: pytest.MonkeyPatch
+) -> Iterator[ClusterDeployment]:
+    """A deployment while it stands, whose domain this process finds."""
+    resolve(patch, deployment.domain, node_address(deployment.cluster))
     try:
-        with pytest.MonkeyPatch.context() as patch:
-            resolve(patch, deployment.domain, node_address(cluster))
-            assert deployment.deploy()["changed"]
-            yield deployment
+        deployment.deploy()
+        yield deployment
     finally:
         deployment.destroy()
 

@@ -15,7 +15,7 @@ import pytest
 from qhub.kubernetes.cluster import Cluster
 from qhub.kubernetes.data import JOB
 from tests.cluster import inventory
-from tests.cluster.conftest import node_address, resolve
+from tests.cluster.conftest import standing
 from tests.cluster.deployment import ClusterDeployment, new_deployment
 
 MIB = 1 << 20
@@ -94,12 +94,8 @@ def other(cluster: Cluster, folder: Path, patch: pytest.MonkeyPatch) -> Iterator
     deployment = new_deployment(cluster, folder)
     for number, person in enumerate(deployment.config["security"]["users"].values()):
         person["uid"] = 23000 + number
-    resolve(patch, deployment.domain, node_address(cluster))
-    try:
-        deployment.deploy()
+    with standing(deployment, patch):
         yield deployment
-    finally:
-        deployment.destroy()
     assert not inventory.left(cluster, deployment.namespace)
 
 

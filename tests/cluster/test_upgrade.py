@@ -11,7 +11,7 @@ import pytest
 
 from qhub.kubernetes import helm
 from qhub.kubernetes.cluster import Cluster
-from tests.cluster.conftest import node_address, resolve
+from tests.cluster.conftest import standing
 from tests.cluster.deployment import ClusterDeployment, new_deployment
 from tests.local.browser import Person
 
@@ -19,19 +19,15 @@ NEXT = "99.0.0"
 
 
 @pytest.fixture
-def standing(
+def own(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[ClusterDeployment]:
     """A deployment from a folder of charts, of which there may be other versions."""
     deployment = new_deployment(cluster, tmp_path)
     if "charts" not in deployment.config["mirror"]:
         pytest.skip("needs the charts as folders: QHUB_TEST_MIRROR is not set")
-    resolve(monkeypatch, deployment.domain, node_address(cluster))
-    try:
-        deployment.deploy()
+    with standing(deployment, monkeypatch):
         yield deployment
-    finally:
-        deployment.destroy()
 
 
 def repackaged(charts: Path, target: Path) -> None:
@@ -67,23 +63,23 @@ def knows(person: Person, token: str) -> bool:
 
 @pytest.mark.timeout(1800)
 def test_an_upgrade_keeps_files_and_what_the_hub_knows_and_ends_no_server(
-    standing: ClusterDeployment, cluster: Cluster
+    own: ClusterDeployment, cluster: Cluster
 ) -> None:
-    ada = standing.at_work("ada")
+    ada = own.at_work("ada")
     kernel = ada.kernel()
     assert kernel.run("x = 41; open('kept', 'w').write('what ada made')") == "13"
-    done = standing.qhub("user", "token", "ada", "--expires", "1h")
+    done = own.qhub("user", "token", "ada", "--expires", "1h")
     token = done.stdout.strip()
-    before = pods(cluster, standing)
+    before = pods(cluster, own)
 
-    repackaged(Path(standing.config["mirror"]["charts"]), standing.folder / "charts")
-    standing.config["mirror"]["charts"] = str(standing.folder / "charts")
-    assert standing.deploy()["changed"]
-    release = helm.find(cluster, standing.namespace, "jupyterhub")
+    repackaged(Path(own.config["mirror"]["charts"]), own.folder / "charts")
+    own.config["mirror"]["charts"] = str(own.folder / "charts")
+    assert own.deploy()["changed"]
+    release = helm.find(cluster, own.namespace, "jupyterhub")
     assert release
     assert (release.version, release.state) == (NEXT, "deployed")
 
-    after = pods(cluster, standing)
+    after = pods(cluster, own)
     assert after["singleuser-server"] == before["singleuser-server"]
     assert after["hub"] != before["hub"]
     assert after["proxy"] != before["proxy"]
