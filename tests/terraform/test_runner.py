@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -232,6 +233,29 @@ def test_a_failing_stage_says_why_and_the_next_run_goes_on(
     again = run()
     assert "02-ground" not in changed(again)
     assert made(folder) == ["ground", "left", "right"]
+
+
+def test_a_registry_out_of_reach_is_told_with_what_to_do(
+    run: Callable[..., Deployed],
+    told: list[Progress],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    module = tmp_path / "templates"
+    shutil.copytree(Ground().templates, module)
+    (module / "versions.tf").write_text(
+        'terraform {\n  required_providers { null = { source = "hashicorp/null" } }\n}\n'
+    )
+    monkeypatch.setattr(Ground, "templates", module)
+    settings = tmp_path / "terraform.rc"
+    mirror = 'network_mirror { url = "https://127.0.0.1:9/" }'
+    settings.write_text(f"provider_installation {{\n  {mirror}\n}}\n")
+    monkeypatch.setenv("TF_CLI_CONFIG_FILE", str(settings))
+    with pytest.raises(StageError, match=r"02-ground: Failed to query available provider") as met:
+        run()
+    assert "mirror" in str(met.value.hint)
+    failed = [progress for progress in told if progress.status is Status.FAILED]
+    assert failed[0].message.startswith("Failed to query available provider packages")
 
 
 def test_destroy_leaves_nothing(run: Callable[..., Deployed], folder: Folder) -> None:
