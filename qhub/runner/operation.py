@@ -6,7 +6,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -28,9 +28,10 @@ from qhub.terraform import PATIENCE_SECONDS, Changes, Engine, Event, Module
 
 AnyStage = Stage[Any, Any]
 
+FROM_ELSEWHERE = re.compile(r"provider packages|install provider|locating chart")
 WITHOUT_INTERNET = (
-    "Terraform's providers come from its registry; where that isn't reached, fill a folder with"
-    " `qhub mirror pull` and name it in `mirror`: docs/mirror.md"
+    "Terraform's providers and Helm's charts come from the internet; where it isn't reached, fill a"
+    " folder with `qhub mirror pull` and name it in `mirror`: docs/mirror.md"
 )
 
 POLL_SECONDS = 3.0
@@ -85,10 +86,14 @@ class Steps:
         """The error as the user should read it: with what Terraform said of the cause."""
         if isinstance(error, Interrupted | StageError):
             return error
-        causes = [_cause(event) for event in self.errors] or [_complaint(self.complaints)]
+        causes = [_cause(event) for event in self.errors] or [
+            "\n".join(self.complaints).strip().removeprefix("Error: ")
+        ]
         told = [cause.partition("\nhint: ") for cause in dict.fromkeys(causes)]
         message = "\n".join(cause for cause, _, _ in told if cause) or error.message
         hint = "\n".join(hint for _, _, hint in told if hint) or error.hint
+        if not hint and FROM_ELSEWHERE.search(message):
+            hint = WITHOUT_INTERNET
         return StageError(self.stage, message, hint or "the whole story: " + str(self.log.path))
 
 
@@ -291,11 +296,3 @@ def _cause(event: Event) -> str:
         return f"{event.message}\n{event.detail}".strip()
     _, told, error = output.rpartition("error: ")
     return error.strip() if told else "\n".join(output.strip().splitlines()[-15:])
-
-
-def _complaint(lines: Sequence[str]) -> str:
-    """What `init` says on its other stream; where it got no provider, with what to do about it."""
-    text = "\n".join(lines).strip().removeprefix("Error: ")
-    if not re.search(r"provider packages|install provider", text):
-        return text
-    return f"{text}\nhint: {WITHOUT_INTERNET}"

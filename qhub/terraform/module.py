@@ -65,14 +65,14 @@ class Module:
         Raises:
             StateLocked: It would begin a state, and another Terraform is at that.
         """
-        stamp, wanted = self.data / "qhub-init", self._init_fingerprint()
-        if stamp.is_file() and stamp.read_text() == wanted:
+        stamp = self.data / "qhub-init"
+        if stamp.is_file() and stamp.read_text() == self._init_fingerprint():
             return
         backend = {"path": str(self.state)} if self.state else None
         self._plugins.mkdir(parents=True, exist_ok=True)
         with _ONE_AT_A_TIME:
             self._change("init", listener, input=False, backend_config=backend, reconfigure=_flag())
-        stamp.write_text(wanted)
+        stamp.write_text(self._init_fingerprint())  # with the lock file, which `init` wrote
 
     @property
     def _plugins(self) -> Path:
@@ -290,7 +290,9 @@ class Module:
     def _init_fingerprint(self) -> str:
         import hashlib
 
-        digest = hashlib.sha256(f"{self.engine} {self.state}".encode())
+        lock = self.folder / ".terraform.lock.hcl"
+        chosen = lock.read_text(encoding="utf-8") if lock.is_file() else ""
+        digest = hashlib.sha256(f"{self.engine} {self.state} {chosen}".encode())
         for path in sorted(self.folder.glob("*.tf*")):
             if path.name != "terraform.tfvars.json":
                 digest.update(path.name.encode() + path.read_bytes())

@@ -235,18 +235,45 @@ def test_a_failing_stage_says_why_and_the_next_run_goes_on(
     assert made(folder) == ["ground", "left", "right"]
 
 
+@pytest.mark.parametrize("then", ["plan", "deploy"])
+def test_a_plan_leaves_nothing_that_a_later_run_stumbles_over(
+    then: str,
+    run: Callable[..., Deployed],
+    providers: dict[str, str],
+    write_config: WriteConfig,
+    folder: Folder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in providers.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(Ground, "templates", needing("random", tmp_path))
+    planned = plan(write_config(), folder, lambda _: None)
+    assert planned
+    if then == "plan":
+        assert plan(write_config(), folder, lambda _: None) == planned
+    run()
+    assert changed(run()) == []
+    assert not plan(write_config(), folder, lambda _: None)
+
+
+def needing(provider: str, folder: Path) -> Path:
+    """The module of the first small stage, with a provider that it has no use for."""
+    module = folder / "templates"
+    shutil.copytree(Ground().templates, module)
+    (module / "versions.tf").write_text(
+        f'terraform {{\n  required_providers {{ x = {{ source = "hashicorp/{provider}" }} }}\n}}\n'
+    )
+    return module
+
+
 def test_a_registry_out_of_reach_is_told_with_what_to_do(
     run: Callable[..., Deployed],
     told: list[Progress],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    module = tmp_path / "templates"
-    shutil.copytree(Ground().templates, module)
-    (module / "versions.tf").write_text(
-        'terraform {\n  required_providers { null = { source = "hashicorp/null" } }\n}\n'
-    )
-    monkeypatch.setattr(Ground, "templates", module)
+    monkeypatch.setattr(Ground, "templates", needing("null", tmp_path))
     settings = tmp_path / "terraform.rc"
     mirror = 'network_mirror { url = "https://127.0.0.1:9/" }'
     settings.write_text(f"provider_installation {{\n  {mirror}\n}}\n")
