@@ -119,7 +119,7 @@ class KubernetesCondaStore(ReleaseStage[KubernetesInputs, KubernetesOutputs]):
 
     name = "07-conda-store"
     variant = "kubernetes"
-    release_name = "conda-store"
+    made: ClassVar[Mapping[str, str]] = {"conda-store": "helm_release.conda_store"}
     providers = ("existing",)
     Inputs = KubernetesInputs
     Outputs = KubernetesOutputs

@@ -25,6 +25,7 @@ from qhub.stages.infrastructure import GONE, ExistingInfrastructure, LocalInfras
 from qhub.stages.jupyterhub import KubernetesJupyterHub, LocalJupyterHub, people
 from qhub.stages.kubernetes_ingress import address as public_address
 from qhub.stages.kubernetes_initialize import KubernetesInitialize, deployment_name
+from qhub.stages.release import ReleaseStage
 
 if TYPE_CHECKING:
     from qhub.kubernetes.definitions import Definitions
@@ -148,11 +149,15 @@ class KubernetesOutputs(InCluster):
     instance: str = Field(description="Ends the names of its Deployments and Services.")
 
 
-class KubernetesDaskGateway(Stage[KubernetesInputs, KubernetesOutputs]):
-    """Dask-Gateway, its controller and its proxy as a Helm release."""
+class KubernetesDaskGateway(ReleaseStage[KubernetesInputs, KubernetesOutputs]):
+    """Dask-Gateway, its controller and its proxy as a Helm release, and what they may do."""
 
     name = "06-dask-gateway"
     variant = "kubernetes"
+    made: ClassVar[Mapping[str, str]] = {
+        "dask-access": "helm_release.access",
+        "dask-gateway": "helm_release.dask_gateway",
+    }
     providers = ("existing",)
     Inputs = KubernetesInputs
     Outputs = KubernetesOutputs

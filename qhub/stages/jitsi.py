@@ -106,7 +106,7 @@ class KubernetesJitsi(ReleaseStage[KubernetesInputs, KubernetesOutputs]):
 
     name = "09-jitsi"
     variant = "kubernetes"
-    release_name = release.NAME
+    made: ClassVar[Mapping[str, str]] = {release.NAME: "helm_release.jitsi_meet[0]"}
     providers = ("existing",)
     Inputs = KubernetesInputs
     Outputs = KubernetesOutputs
@@ -117,10 +117,6 @@ class KubernetesJitsi(ReleaseStage[KubernetesInputs, KubernetesOutputs]):
         KubernetesJupyterHub,
     )
     sources: ClassVar[Mapping[str, Path]] = {"panel": release.PANEL}
-
-    @property
-    def address(self) -> str:
-        return f"{super().address}[0]"
 
     def applies_to(self, config: Config) -> bool:
         return config.jitsi.enabled
@@ -153,7 +149,7 @@ class KubernetesJitsi(ReleaseStage[KubernetesInputs, KubernetesOutputs]):
                 stateful_sets=[f"{release.NAME}-prosody"],
             )
 
-    def has_release(self, outputs: KubernetesOutputs) -> bool:
+    def has_made(self, outputs: KubernetesOutputs) -> bool:
         return bool(outputs.domain)
 
     def addresses(self, outputs: KubernetesOutputs) -> list[Address]:

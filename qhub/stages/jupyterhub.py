@@ -251,7 +251,7 @@ class KubernetesJupyterHub(ReleaseStage[KubernetesInputs, KubernetesOutputs]):
 
     name = "05-jupyterhub"
     variant = "kubernetes"
-    release_name = "jupyterhub"
+    made: ClassVar[Mapping[str, str]] = {"jupyterhub": "helm_release.jupyterhub"}
     providers = ("existing",)
     Inputs = KubernetesInputs
     Outputs = KubernetesOutputs

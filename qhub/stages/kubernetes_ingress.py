@@ -6,9 +6,9 @@ certificates it knows nothing, all of the address has the same one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -131,7 +131,7 @@ class KubernetesIngress(ReleaseStage[IngressInputs, IngressOutputs]):
 
     name = "04-kubernetes-ingress"
     variant = "kubernetes"
-    release_name = "traefik"
+    made: ClassVar[Mapping[str, str]] = {"traefik": "helm_release.traefik"}
     providers = ("existing",)
     Inputs = IngressInputs
     Outputs = IngressOutputs

@@ -140,7 +140,7 @@ class KubernetesKubeSsh(ReleaseStage[KubernetesInputs, KubernetesOutputs]):
 
     name = "08-kubessh"
     variant = "kubernetes"
-    release_name = "kubessh"
+    made: ClassVar[Mapping[str, str]] = {"kubessh": "helm_release.kubessh"}
     providers = ("existing",)
     Inputs = KubernetesInputs
     Outputs = KubernetesOutputs
@@ -175,7 +175,7 @@ class KubernetesKubeSsh(ReleaseStage[KubernetesInputs, KubernetesOutputs]):
         from qhub.kubernetes.banner import wait_greeted
         from qhub.kubernetes.rollout import wait_ready
 
-        wait_ready(self.name, outputs.context, outputs.namespace, deployments=[self.release_name])
+        wait_ready(self.name, outputs.context, outputs.namespace, deployments=list(self.made))
         wait_greeted(self.name, outputs.context, outputs.namespace, SERVICE, SSH_ENTRY)
 
     def addresses(self, outputs: KubernetesOutputs) -> list[Address]:

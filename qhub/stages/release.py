@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, TypeVar
 
 from qhub.config import Config
@@ -12,19 +13,17 @@ ClusterT = TypeVar("ClusterT", bound=InCluster)
 
 
 class ReleaseStage(Stage[InputsT, ClusterT]):
-    """A stage whose module makes a Helm release of the name `release_name`."""
+    """A stage whose module makes Helm releases.
 
-    release_name: ClassVar[str]
+    `made` has what Terraform calls each, by its name, in the order in which they are made.
+    """
+
+    made: ClassVar[Mapping[str, str]]
     repairs = True
     awaited = False  # pods that need others wait for them; so all start at the same time
 
-    @property
-    def address(self) -> str:
-        """What Terraform calls it."""
-        return f"helm_release.{self.release_name.replace('-', '_')}"
-
-    def has_release(self, outputs: ClusterT) -> bool:
-        """Whether its module made the release, where that is for the configuration to say."""
+    def has_made(self, outputs: ClusterT) -> bool:
+        """Whether there are any, where that is for the configuration to say."""
         del outputs
         return True
 
@@ -32,45 +31,66 @@ class ReleaseStage(Stage[InputsT, ClusterT]):
         from qhub.kubernetes import helm
         from qhub.kubernetes.cluster import reach
 
-        found = helm.forget_pending(reach(context), config.namespace, self.release_name)
-        return f"the release {self.release_name} was left {found}" if found else None
+        for name in self.made:
+            if found := helm.forget_pending(reach(context), config.namespace, name):
+                return f"the release {name} was left {found}"
+        return None
 
     def drift(self, outputs: ClusterT) -> dict[str, str]:
-        from qhub.kubernetes import helm
-        from qhub.kubernetes.cluster import reach
-
-        if not self.has_release(outputs):
+        if not self.has_made(outputs):
             return {}
-        cluster = reach(outputs.context)
-        found = helm.find(cluster, outputs.namespace, self.release_name)
-        if found is None:
-            return {self.address: "the release is gone"}
-        reasons = [] if found.state == "deployed" else [f"the release is {found.state}"]
-        reasons += map(str, helm.drift(cluster, found))
-        return {self.address: "; ".join(reasons)} if reasons else {}
+        reasons = {
+            address: drift(outputs.context, outputs.namespace, name)
+            for name, address in self.made.items()
+        }
+        return {address: reason for address, reason in reasons.items() if reason}
 
     def repair(self, outputs: ClusterT) -> None:
-        from qhub.kubernetes import helm
-        from qhub.kubernetes.cluster import reach
-
-        cluster = reach(outputs.context)
-        found = helm.find(cluster, outputs.namespace, self.release_name)
-        if found is None:
-            return  # Terraform misses it and makes it again
-        try:
-            helm.repair(cluster, found)
-        except ClusterError:
-            if found.state == "deployed":
-                raise
-            # What failed may be what the cluster refused: the next upgrade brings something else.
+        for name in self.made:
+            repair(outputs.context, outputs.namespace, name)
 
     def releases(self, outputs: ClusterT) -> list[Release]:
-        from qhub.kubernetes import helm
-        from qhub.kubernetes.cluster import reach
-
-        if not self.has_release(outputs):
+        if not self.has_made(outputs):
             return []
-        found = helm.find(reach(outputs.context), outputs.namespace, self.release_name)
-        if found is None:
-            return [Release(self.release_name, "gone", "", "", 0)]
-        return [Release(found.name, found.state, found.chart, found.version, found.revision)]
+        return [shown(outputs.context, outputs.namespace, name) for name in self.made]
+
+
+def drift(context: str, namespace: str, name: str) -> str:
+    """Where a release is not as it was made; empty where it is."""
+    from qhub.kubernetes import helm
+    from qhub.kubernetes.cluster import reach
+
+    cluster = reach(context)
+    found = helm.find(cluster, namespace, name)
+    if found is None:
+        return "the release is gone"
+    reasons = [] if found.state == "deployed" else [f"the release is {found.state}"]
+    return "; ".join([*reasons, *map(str, helm.drift(cluster, found))])
+
+
+def repair(context: str, namespace: str, name: str) -> None:
+    """Put right in place what drifted of a release."""
+    from qhub.kubernetes import helm
+    from qhub.kubernetes.cluster import reach
+
+    cluster = reach(context)
+    found = helm.find(cluster, namespace, name)
+    if found is None:
+        return  # Terraform misses it and makes it again
+    try:
+        helm.repair(cluster, found)
+    except ClusterError:
+        if found.state == "deployed":
+            raise
+        # What failed may be what the cluster refused: the next upgrade brings something else.
+
+
+def shown(context: str, namespace: str, name: str) -> Release:
+    """A release as people are told of it."""
+    from qhub.kubernetes import helm
+    from qhub.kubernetes.cluster import reach
+
+    found = helm.find(reach(context), namespace, name)
+    if found is None:
+        return Release(name, "gone", "", "", 0)
+    return Release(found.name, found.state, found.chart, found.version, found.revision)
