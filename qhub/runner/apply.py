@@ -58,6 +58,7 @@ def apply(operation: Operation, config: Config, stage: AnyStage, steps: Steps) -
     if drift and stage.repairs:
         stage.repair(before)
     _change(operation, config, stage, module, steps, [] if stage.repairs else list(drift))
+    steps.count_repairs(drift)
     outputs = operation.read_outputs(stage, module)
     if outputs is None:
         raise StageError(stage.name, "the module gave no outputs, or not those it should")

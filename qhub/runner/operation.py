@@ -6,7 +6,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -77,6 +77,14 @@ class Steps:
         if event.kind == "planned_change":
             self.planned.append(event)
             self.changes = self.changes.plus(event.action)
+
+    def count_repairs(self, drift: Iterable[str]) -> list[str]:
+        """Addresses that drifted and are put right in place: Terraform plans nothing for them."""
+        planned = {event.address for event in self.planned}
+        repaired = sorted(set(drift) - planned)
+        for _ in repaired:
+            self.changes = self.changes.plus("repair")
+        return repaired
 
     def restart(self) -> None:
         """Forget what a try came to that is made once more."""

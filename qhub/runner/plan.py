@@ -129,9 +129,10 @@ def _worker(
             # One that a dead run left in a cluster is for the deploy to judge; looking needs none.
             lock = operation.record.place is None
             module.plan(steps.listen, replace=[] if stage.repairs else list(drift), lock=lock)
+            changes = _changes(steps, drift)
             plans[name] = StagePlan(
                 name=name,
-                changes=_changes(steps, drift),
+                changes=changes,
                 summary=steps.changes,
                 settings=_changed_settings(operation.folder, stage, config),
                 assumed=tuple(need.name for need in stage.depends_on if need.name in assumed),
@@ -148,8 +149,8 @@ def _changes(steps: Steps, drift: dict[str, str]) -> tuple[Change, ...]:
     planned = [
         Change(event.action, event.address, drift.get(event.address, "")) for event in steps.planned
     ]
-    missed = drift.keys() - {change.address for change in planned}
-    return (*planned, *(Change("repair", address, drift[address]) for address in sorted(missed)))
+    repaired = steps.count_repairs(drift)
+    return (*planned, *(Change("repair", address, drift[address]) for address in repaired))
 
 
 def _lay_out(folder: Folder, config: Config, stage: AnyStage) -> Path:

@@ -11,15 +11,19 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Changes:
-    """How many resources an operation makes, makes anew, changes and destroys."""
+    """How many resources an operation makes, makes anew, changes, destroys and puts right in place.
+
+    The last is not Terraform's doing: it sees only what its providers tell.
+    """
 
     create: int = 0
     replace: int = 0
     update: int = 0
     delete: int = 0
+    repair: int = 0
 
     def __bool__(self) -> bool:
-        return bool(self.create or self.replace or self.update or self.delete)
+        return any(dataclasses.astuple(self))
 
     def __str__(self) -> str:
         counts = [
@@ -30,7 +34,7 @@ class Changes:
     @property
     def done(self) -> str:
         """The same once it has been done: `2 created, 1 replaced`."""
-        return re.sub(r"to (\w+)", r"\1d", str(self))
+        return re.sub(r"to (\w+?)e?\b", r"\1ed", str(self))
 
     def plus(self, action: str) -> Changes:
         """These and one more resource; other actions (`noop`, `read`) count for nothing."""

@@ -58,7 +58,7 @@ def test_what_drifted_is_seen_and_put_right_in_place(
     assert "spec.replicas is 0, not 1" in told
     planned = deployment.qhub("deploy", "--plan")
     assert "~ helm_release.traefik" in planned.stdout + planned.stderr
-    deployment.deploy()
+    assert deployment.deploy()["changed"]
     assert status(deployment)["is_well"]
     after = cluster.request("GET", path(deployment, "deployments", "proxy"))["metadata"]["uid"]
     assert after == proxy

@@ -101,6 +101,8 @@ def test_changes_are_counted_and_told() -> None:
     assert changes.done == "2 created, 1 replaced"
     assert Changes(delete=1).done == "1 deleted"
     assert Changes(update=1).done == "1 updated"
+    assert Changes(repair=2).done == "2 repaired"
+    assert Changes(repair=2)
     assert not Changes()
     assert str(Changes()) == Changes().done == "no changes"
 
