@@ -12,6 +12,7 @@ from http.client import HTTPConnection, HTTPException
 from qhub.errors import StageError
 from qhub.kubernetes.certificate import Certificate
 from qhub.kubernetes.cluster import Cluster
+from qhub.kubernetes.waiting import Say, Waiting
 
 CONNECT_SECONDS = 5
 ANSWER_SECONDS = 60
@@ -152,13 +153,15 @@ class Entrance:
         return str(latest.message), latest.type == "Normal"
 
 
-def wait_address(stage: str, entrance: Entrance) -> list[Place]:
+def wait_address(stage: str, entrance: Entrance, say: Say) -> list[Place]:
     """Wait until it is known where a deployment listens; returns that.
+
+    Where it takes long, the reason is told through `say`.
 
     Raises:
         StageError: A load balancer gets no address.
     """
-    started = time.monotonic()
+    started, wait = time.monotonic(), Waiting(say)
     while not (places := entrance.places()):
         reason, hopeful = entrance.no_address()
         if time.monotonic() - started > (ADDRESS_SECONDS if hopeful else ANSWER_SECONDS):
@@ -167,12 +170,13 @@ def wait_address(stage: str, entrance: Entrance) -> list[Place]:
                 f"the Service {entrance.service} has no address: {reason}",
                 "a cluster without load balancers is reached by `ingress: {service: NodePort}`",
             )
+        wait.on(f"the Service {entrance.service} has no address yet: {reason}")
         time.sleep(1)
     return places
 
 
 def wait_open(
-    stage: str, entrance: Entrance, trouble: Callable[[Answer], str | None]
+    stage: str, entrance: Entrance, trouble: Callable[[Answer], str | None], say: Say
 ) -> Answer | None:
     """Wait until the deployment's name is answered, with nothing that is a `trouble` about it.
 
@@ -182,7 +186,7 @@ def wait_open(
     Raises:
         StageError: A load balancer gets no address, or another answers than should.
     """
-    places = wait_address(stage, entrance)
+    places = wait_address(stage, entrance, say)
     started = time.monotonic()
     while True:
         waited = time.monotonic() - started

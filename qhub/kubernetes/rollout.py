@@ -10,6 +10,7 @@ from typing import Any
 
 from qhub.errors import ClusterError, StageError
 from qhub.kubernetes.cluster import Access, Cluster
+from qhub.kubernetes.waiting import Say, Waiting, unheard
 
 DEADLINE_SECONDS = 600
 """A node may have to be made first, and images pulled."""
@@ -43,8 +44,11 @@ def wait_ready(
     stateful_sets: Sequence[str] = (),
     jobs: Sequence[str] = (),
     deadline: float = DEADLINE_SECONDS,
+    say: Say = unheard,
 ) -> None:
     """Wait until Jobs are done, Deployments and StatefulSets run what they were last told to.
+
+    What takes long is told through `say`, with its reason.
 
     Raises:
         StageError: They don't; with events, states and last log lines of the pods concerned.
@@ -55,7 +59,7 @@ def wait_ready(
         *((_deployment, name) for name in deployments),
         *((_stateful_set, name) for name in stateful_sets),
     ]
-    started = time.monotonic()
+    started, wait = time.monotonic(), Waiting(say)
     since: dict[str, float] = {}
     while True:
         waiting = [lack for look, name in wanted if (lack := look(cluster, namespace, name))]
@@ -73,6 +77,7 @@ def wait_ready(
             told += [text for _, _, text in troubles]
             hint = f"kubectl --context {context} -n {namespace} get pods,events"
             raise StageError(stage, "\n".join(told), hint=hint)
+        wait.on(next((text for _, _, text in troubles), f"{waiting[0].name}: {waiting[0].what}"))
         time.sleep(POLL_SECONDS)
 
 

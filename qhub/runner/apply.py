@@ -72,10 +72,9 @@ def check(operation: Operation, stage: AnyStage, steps: Steps) -> None:
         QhubError: It doesn't.
     """
     outputs = operation.outputs[stage.name]
-    for told in stage.publish(outputs):
-        steps.say(told)
+    stage.publish(outputs, steps.say)
     steps.say("checking")
-    stage.check(outputs)
+    stage.check(outputs, steps.say)
     operation.folder.mark_complete(stage.name)
 
 

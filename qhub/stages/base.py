@@ -18,6 +18,9 @@ from qhub.backup.source import Away, Source
 from qhub.config import Config
 from qhub.hubapi import Hub
 
+Say = Callable[[str], None]
+"""Takes news of a stage, for its line."""
+
 InputsT = TypeVar("InputsT", bound=BaseModel)
 OutputsT = TypeVar("OutputsT", bound=BaseModel)
 
@@ -189,7 +192,7 @@ class Stage(ABC, Generic[InputsT, OutputsT]):
         """
         del outputs
 
-    def vacate(self, place: Place, say: Callable[[str], None]) -> None:
+    def vacate(self, place: Place, say: Say) -> None:
         """The same where there may be no outputs, as a run was killed half way.
 
         Raises:
@@ -205,7 +208,7 @@ class Stage(ABC, Generic[InputsT, OutputsT]):
         del config, context
         return None
 
-    def prepare(self, place: Place, say: Callable[[str], None]) -> None:
+    def prepare(self, place: Place, say: Say) -> None:
         """Make what the module needs and Terraform can't make; before each time it is applied."""
 
     def retract(self, before: OutputsT, config: Config) -> list[str]:
@@ -221,23 +224,17 @@ class Stage(ABC, Generic[InputsT, OutputsT]):
         del before, config
         return []
 
-    def publish(self, outputs: OutputsT) -> list[str]:
-        """Tell the world outside the cluster what came of the module, before the stage is checked.
+    def publish(self, outputs: OutputsT, say: Say) -> None:
+        """Tell the world outside the cluster what came of the module; its check comes after."""
 
-        Returns:
-            What was told.
-        """
-        del outputs
-        return []
-
-    def sweep(self, place: Place, say: Callable[[str], None]) -> None:
+    def sweep(self, place: Place, say: Say) -> None:
         """Take away what `prepare` made, and what is left of people's, once the module is gone.
 
         Also what Terraform made and was killed before it could note it.
         """
 
-    def check(self, outputs: OutputsT) -> None:
-        """Ask the real thing whether it works.
+    def check(self, outputs: OutputsT, say: Say) -> None:
+        """Ask the real thing whether it works; what takes long is told, with its reason.
 
         Raises:
             StageError: It does not; the message says what was asked and answered.

@@ -20,7 +20,7 @@ from qhub.hub.conda_store.service import PREFIX
 from qhub.local.facts import Machine
 from qhub.local.settings import EnvironmentSettings, EnvironmentsSettings
 from qhub.releases import conda_store as release
-from qhub.stages.base import CHARTS, Address, InCluster, Stage
+from qhub.stages.base import CHARTS, Address, InCluster, Say, Stage
 from qhub.stages.infrastructure import GONE, ExistingInfrastructure, LocalInfrastructure
 from qhub.stages.jupyterhub import KubernetesJupyterHub
 from qhub.stages.kubernetes_ingress import KubernetesIngress
@@ -80,7 +80,8 @@ class LocalCondaStore(Stage[EnvironmentsSettings, LocalOutputs]):
             environments=sorted(self.inputs(config).environments),
         )
 
-    def check(self, outputs: LocalOutputs) -> None:
+    def check(self, outputs: LocalOutputs, say: Say) -> None:
+        del say
         for address, reason in self.drift(outputs).items():
             raise StageError(self.name, f"{address}: {reason}", hint="deploy again")
 
@@ -151,13 +152,15 @@ class KubernetesCondaStore(ReleaseStage[KubernetesInputs, KubernetesOutputs]):
             environments_job="conda-store-environments-example",
         )
 
-    def check(self, outputs: KubernetesOutputs) -> None:
+    def check(self, outputs: KubernetesOutputs, say: Say) -> None:
         from qhub.kubernetes.job import wait_done
         from qhub.kubernetes.rollout import wait_ready
 
         place = (self.name, outputs.context, outputs.namespace)
-        wait_ready(*place, deployments=["conda-store-queue", "conda-store", "conda-store-worker"])
-        wait_done(*place, outputs.environments_job, deadline=BUILD_SECONDS)
+        wait_ready(
+            *place, deployments=["conda-store-queue", "conda-store", "conda-store-worker"], say=say
+        )
+        wait_done(*place, outputs.environments_job, deadline=BUILD_SECONDS, say=say)
 
     def addresses(self, outputs: KubernetesOutputs) -> list[Address]:
         return [Address("conda-store", outputs.url)]

@@ -17,7 +17,7 @@ from qhub.errors import StageError
 from qhub.hub.conda_store.service import PREFIX
 from qhub.local.facts import Machine
 from qhub.local.settings import CondaStoreSettings
-from qhub.stages.base import Address, Stage
+from qhub.stages.base import Address, Say, Stage
 from qhub.stages.infrastructure import FACTS, GONE, LocalInfrastructure
 from qhub.stages.jupyterhub import LocalJupyterHub, people
 
@@ -77,7 +77,8 @@ class LocalCondaStoreServer(Stage[CondaStoreSettings, LocalOutputs]):
         requirements = self.templates / "requirements.txt"
         preflight(machine, folder, config.conda_store.channels, requirements)
 
-    def check(self, outputs: LocalOutputs) -> None:
+    def check(self, outputs: LocalOutputs, say: Say) -> None:
+        del say
         from qhub.local.conda_store import wait_healthy
 
         machine = Machine.load(Path(outputs.facts))

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,7 +20,7 @@ from qhub.local.facts import Machine
 from qhub.local.settings import DaskGatewaySettings
 from qhub.releases import dask_gateway as release
 from qhub.releases.chart import Chart, mirrored
-from qhub.stages.base import TEMPLATES, InCluster, Place, Stage
+from qhub.stages.base import TEMPLATES, InCluster, Place, Say, Stage
 from qhub.stages.infrastructure import GONE, ExistingInfrastructure, LocalInfrastructure
 from qhub.stages.jupyterhub import KubernetesJupyterHub, LocalJupyterHub, people
 from qhub.stages.kubernetes_ingress import address as public_address
@@ -91,7 +91,8 @@ class LocalDaskGateway(Stage[DaskGatewaySettings, LocalOutputs]):
             facts="/deployment/.qhub/machine.json",
         )
 
-    def check(self, outputs: LocalOutputs) -> None:
+    def check(self, outputs: LocalOutputs, say: Say) -> None:
+        del say
         from qhub.local.dask_gateway import wait_healthy
 
         machine = Machine.load(Path(outputs.facts))
@@ -187,20 +188,20 @@ class KubernetesDaskGateway(ReleaseStage[KubernetesInputs, KubernetesOutputs]):
             instance=release.instance(deployment_name(config)),
         )
 
-    def prepare(self, place: Place, say: Callable[[str], None]) -> None:
+    def prepare(self, place: Place, say: Say) -> None:
         definitions(place, say).hold()
 
-    def sweep(self, place: Place, say: Callable[[str], None]) -> None:
+    def sweep(self, place: Place, say: Say) -> None:
         definitions(place, say).release()
 
-    def check(self, outputs: KubernetesOutputs) -> None:
+    def check(self, outputs: KubernetesOutputs, say: Say) -> None:
         from qhub.kubernetes.rollout import wait_ready
 
         parts = [f"{part}-{outputs.instance}" for part in ("api", "controller", "traefik")]
-        wait_ready(self.name, outputs.context, outputs.namespace, deployments=parts)
+        wait_ready(self.name, outputs.context, outputs.namespace, deployments=parts, say=say)
 
 
-def definitions(place: Place, say: Callable[[str], None]) -> Definitions:
+def definitions(place: Place, say: Say) -> Definitions:
     """The kinds of object that the gateway works with, as a deployment at that place needs them."""
     from qhub.kubernetes.cluster import Access, Cluster
     from qhub.kubernetes.definitions import Definitions, Kind

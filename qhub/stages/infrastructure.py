@@ -17,7 +17,7 @@ from qhub.errors import ClusterError, PreflightError, StageError
 from qhub.local.doctor import Finding
 from qhub.local.facts import Machine
 from qhub.local.settings import MachineSettings
-from qhub.stages.base import Stage
+from qhub.stages.base import Say, Stage
 
 if TYPE_CHECKING:
     from qhub.kubernetes.cluster import Cluster
@@ -91,7 +91,8 @@ class LocalInfrastructure(Stage[MachineSettings, LocalOutputs]):
 
         preflight(self.inputs(config), folder / FACTS)
 
-    def check(self, outputs: LocalOutputs) -> None:
+    def check(self, outputs: LocalOutputs, say: Say) -> None:
+        del say
         for address, reason in self.drift(outputs).items():
             raise StageError(self.name, f"{address}: {reason}", hint="see `qhub logs supervisor`")
 

@@ -20,7 +20,7 @@ from qhub.local.facts import Machine
 from qhub.local.settings import JitsiSettings
 from qhub.releases import jitsi as release
 from qhub.releases.chart import Chart
-from qhub.stages.base import Address, InCluster, Stage
+from qhub.stages.base import Address, InCluster, Say, Stage
 from qhub.stages.infrastructure import GONE, ExistingInfrastructure, LocalInfrastructure
 from qhub.stages.jupyterhub import KubernetesJupyterHub, LocalJupyterHub, people, room_access
 from qhub.stages.kubernetes_ingress import KubernetesIngress, entrance_to, server
@@ -70,7 +70,8 @@ class LocalJitsi(Stage[JitsiSettings, LocalOutputs]):
             facts="/deployment/.qhub/machine.json", server=self.inputs(config).server
         )
 
-    def check(self, outputs: LocalOutputs) -> None:
+    def check(self, outputs: LocalOutputs, say: Say) -> None:
+        del say
         for address, reason in self.drift(outputs).items():
             raise StageError(self.name, f"{address}: {reason}", hint="deploy again")
 
@@ -137,7 +138,7 @@ class KubernetesJitsi(ReleaseStage[KubernetesInputs, KubernetesOutputs]):
             namespace=config.namespace, server=given.server, domain=given.domain
         )
 
-    def check(self, outputs: KubernetesOutputs) -> None:
+    def check(self, outputs: KubernetesOutputs, say: Say) -> None:
         from qhub.kubernetes.rollout import wait_ready
 
         if outputs.domain:
@@ -147,6 +148,7 @@ class KubernetesJitsi(ReleaseStage[KubernetesInputs, KubernetesOutputs]):
                 outputs.namespace,
                 deployments=[f"{release.NAME}-{part}" for part in ("web", "jicofo", "jvb-0")],
                 stateful_sets=[f"{release.NAME}-prosody"],
+                say=say,
             )
 
     def has_made(self, outputs: KubernetesOutputs) -> bool:

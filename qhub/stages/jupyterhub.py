@@ -29,7 +29,7 @@ from qhub.releases import jitsi as jitsi_release
 from qhub.releases import jupyterhub as release
 from qhub.releases.chart import Chart, mirrored
 from qhub.releases.conda_store import all_namespaces
-from qhub.stages.base import Address, InCluster, Log, Process, Stage
+from qhub.stages.base import Address, InCluster, Log, Process, Say, Stage
 from qhub.stages.infrastructure import (
     FACTS,
     GONE,
@@ -166,7 +166,8 @@ class LocalJupyterHub(Stage[HubSettings, LocalOutputs]):
             return  # 02-infrastructure has said it
         accounts.preflight(self.inputs(config), machine)
 
-    def check(self, outputs: LocalOutputs) -> None:
+    def check(self, outputs: LocalOutputs, say: Say) -> None:
+        del say
         from qhub.local.jupyterhub import wait_healthy
 
         machine = Machine.load(Path(outputs.facts))
@@ -297,7 +298,7 @@ class KubernetesJupyterHub(ReleaseStage[KubernetesInputs, KubernetesOutputs]):
             tokens=dict.fromkeys(TOKENS, "example"),
         )
 
-    def check(self, outputs: KubernetesOutputs) -> None:
+    def check(self, outputs: KubernetesOutputs, say: Say) -> None:
         from qhub.kubernetes.rollout import wait_ready
 
         wait_ready(
@@ -306,6 +307,7 @@ class KubernetesJupyterHub(ReleaseStage[KubernetesInputs, KubernetesOutputs]):
             outputs.namespace,
             jobs=[outputs.folders_job],
             deployments=["hub", "proxy"],
+            say=say,
         )
 
     def users_online(self, outputs: KubernetesOutputs) -> list[str]:

@@ -21,7 +21,7 @@ from qhub.errors import ClusterError, PreflightError
 from qhub.releases import jitsi
 from qhub.releases import traefik as release
 from qhub.releases.chart import Chart
-from qhub.stages.base import InCluster
+from qhub.stages.base import InCluster, Say
 from qhub.stages.infrastructure import ExistingInfrastructure
 from qhub.stages.kubernetes_initialize import KubernetesInitialize, deployment_name
 from qhub.stages.release import ReleaseStage
@@ -189,28 +189,27 @@ class KubernetesIngress(ReleaseStage[IngressInputs, IngressOutputs]):
         gone = [name for name in before.domains if name not in now]
         return [f"removed DNS record: {record}" for record in _withdraw(before.dns_record, gone)]
 
-    def publish(self, outputs: IngressOutputs) -> list[str]:
+    def publish(self, outputs: IngressOutputs, say: Say) -> None:
         from qhub.kubernetes.entrance import wait_address
 
         if outputs.dns_record is None:
-            return []
-        hosts = [place.host for place in wait_address(self.name, _entrance(outputs))]
-        written: list[str] = []
+            return
+        hosts = [place.host for place in wait_address(self.name, _entrance(outputs), say)]
         for name in outputs.domains:
             zone = zone_of(outputs.dns_record.dns, name)
-            written += map(str, publish(zone, name, hosts, outputs.dns_record.owner))
-        return [f"DNS record: {record}" for record in written]
+            for record in publish(zone, name, hosts, outputs.dns_record.owner):
+                say(f"DNS record: {record}")
 
     def clear(self, outputs: IngressOutputs) -> None:
         if outputs.dns_record is not None:
             _withdraw(outputs.dns_record, outputs.domains)
 
-    def check(self, outputs: IngressOutputs) -> None:
+    def check(self, outputs: IngressOutputs, say: Say) -> None:
         from qhub.kubernetes import acme
         from qhub.kubernetes.entrance import wait_open
         from qhub.kubernetes.rollout import wait_ready
 
-        wait_ready(self.name, outputs.context, outputs.namespace, deployments=[SERVICE])
+        wait_ready(self.name, outputs.context, outputs.namespace, deployments=[SERVICE], say=say)
         entrance = _entrance(outputs)
         asked = outputs.certificate == "lets-encrypt"
 
@@ -222,7 +221,7 @@ class KubernetesIngress(ReleaseStage[IngressInputs, IngressOutputs]):
                 return f"shows a certificate that {wrong}" if wrong else None
             return None
 
-        answer = wait_open(self.name, entrance, trouble)
+        answer = wait_open(self.name, entrance, trouble, say)
         if asked and answer:
             named = entrance.first_answer([entrance.by_name])
             acme.settle(

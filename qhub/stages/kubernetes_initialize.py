@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from qhub.config import Config
 from qhub.releases.chart import mirrored
-from qhub.stages.base import InCluster, Log, Place, Process, Stage, Volume
+from qhub.stages.base import InCluster, Log, Place, Process, Say, Stage, Volume
 from qhub.stages.infrastructure import ExistingInfrastructure
 from qhub.stages.logs import PodLog
 
@@ -96,13 +96,13 @@ class KubernetesInitialize(Stage[InitializeInputs, InitializeOutputs]):
             gpu_plugin_image=str(mirrored(config, GPU_PLUGIN)) if asks_for_gpus(config) else None,
         )
 
-    def prepare(self, place: Place, say: Callable[[str], None]) -> None:
+    def prepare(self, place: Place, say: Say) -> None:
         from qhub.kubernetes import keep
         from qhub.kubernetes.cluster import reach
 
         keep.take_up(reach(place.context), place.namespace, place.name, say)
 
-    def vacate(self, place: Place, say: Callable[[str], None]) -> None:
+    def vacate(self, place: Place, say: Say) -> None:
         """Take the namespace with people's servers and all else that no release made.
 
         Terraform would wait for each thing in turn, the longest for twenty minutes, and not say

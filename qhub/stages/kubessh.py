@@ -18,7 +18,7 @@ from qhub.local.facts import Machine
 from qhub.local.settings import SshSettings
 from qhub.releases import kubessh as release
 from qhub.releases.traefik import SSH_ENTRY
-from qhub.stages.base import CHARTS, Address, InCluster, Stage
+from qhub.stages.base import CHARTS, Address, InCluster, Say, Stage
 from qhub.stages.infrastructure import (
     FACTS,
     GONE,
@@ -99,7 +99,7 @@ class LocalKubeSsh(Stage[SshSettings, LocalOutputs]):
         if problem := port_problem(port, address, previous, "kubessh.port"):
             raise PreflightError(f"SSH can't be offered: {problem}", "Nothing was changed.")
 
-    def check(self, outputs: LocalOutputs) -> None:
+    def check(self, outputs: LocalOutputs, say: Say) -> None:
         from qhub.local.kubessh import wait_ready
 
         machine = Machine.load(Path(outputs.facts))
@@ -171,11 +171,13 @@ class KubernetesKubeSsh(ReleaseStage[KubernetesInputs, KubernetesOutputs]):
             namespace=config.namespace, host=config.domain or "", port=port(config), host_key=""
         )
 
-    def check(self, outputs: KubernetesOutputs) -> None:
+    def check(self, outputs: KubernetesOutputs, say: Say) -> None:
         from qhub.kubernetes.banner import wait_greeted
         from qhub.kubernetes.rollout import wait_ready
 
-        wait_ready(self.name, outputs.context, outputs.namespace, deployments=list(self.made))
+        wait_ready(
+            self.name, outputs.context, outputs.namespace, deployments=list(self.made), say=say
+        )
         wait_greeted(self.name, outputs.context, outputs.namespace, SERVICE, SSH_ENTRY)
 
     def addresses(self, outputs: KubernetesOutputs) -> list[Address]:

@@ -72,11 +72,13 @@ def test_pods_that_a_quota_refuses(cluster: Cluster, namespace: str, kind: str) 
     assert "exceeded quota: nothing" in told
 
 
-def test_no_node_with_room(
-    cluster: Cluster, namespace: str, monkeypatch: pytest.MonkeyPatch
+def test_no_node_with_room_is_told_while_a_node_may_still_come(
+    cluster: Cluster, namespace: str
 ) -> None:
     make(cluster, namespace, "Deployment", "one", cpu="5000")
+    place, news = ("05-some", cluster.access.context, namespace), list[str]()
     with pytest.raises(StageError, match="Insufficient cpu"):
-        rollout.wait_ready(
-            "05-some", cluster.access.context, namespace, deployments=["one"], deadline=5
-        )
+        rollout.wait_ready(*place, deployments=["one"], deadline=15, say=news.append)
+    (told,) = news
+    assert told.startswith("waiting: pod one-")
+    assert "Insufficient cpu" in told

@@ -13,7 +13,7 @@ from qhub.config import Config, load
 from qhub.errors import StageError
 from qhub.runner.folder import Folder
 from qhub.runner.progress import Progress
-from qhub.stages.base import Address, Stage
+from qhub.stages.base import Address, Say, Stage
 from qhub.terraform import Engine
 
 HERE = Path(__file__).parent
@@ -80,7 +80,8 @@ class Small(Stage[Inputs, Outputs]):
     def example(self, config: Config) -> Outputs:
         return Outputs(text=config.project_name, files="example")
 
-    def check(self, outputs: Outputs) -> None:
+    def check(self, outputs: Outputs, say: Say) -> None:
+        del say
         for address, reason in self.drift(outputs).items():
             raise StageError(self.name, f"{address}: {reason}")
 

@@ -25,6 +25,7 @@ from qhub.runner.progress import Progress, Status
 from qhub.runner.render import render, write_files
 from qhub.runner.selection import Selection
 from qhub.runner.status import status
+from qhub.stages.base import Say
 from qhub.terraform import Engine
 from tests.terraform.conftest import Ground, Outputs
 
@@ -85,8 +86,8 @@ def test_a_stage_that_is_not_awaited_is_checked_beside_those_that_need_it(
     monkeypatch: pytest.MonkeyPatch,
     awaited: bool,
 ) -> None:
-    def check(stage: Ground, outputs: Outputs) -> None:
-        del outputs
+    def check(stage: Ground, outputs: Outputs, say: Say) -> None:
+        del outputs, say
         deadline = time.monotonic() + 10
         while "left" not in made(folder):
             if awaited or time.monotonic() > deadline:
@@ -109,8 +110,8 @@ def test_what_needs_a_stage_that_fails_its_check_is_said_not_to_be_checked(
     told: list[Progress],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def check(stage: Ground, outputs: Outputs) -> None:
-        del outputs
+    def check(stage: Ground, outputs: Outputs, say: Say) -> None:
+        del outputs, say
         while made(folder) != ["ground", "left", "right"]:
             time.sleep(0.05)
         time.sleep(2)  # until both are applied to their end
