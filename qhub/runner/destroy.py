@@ -13,13 +13,23 @@ from qhub.runner.folder import Folder
 from qhub.runner.graph import walk
 from qhub.runner.interrupt import stop_on_signals
 from qhub.runner.log import RunLog
-from qhub.runner.operation import AnyStage, Operation, Steps, backend, raise_first
+from qhub.runner.operation import (
+    FROM_ELSEWHERE,
+    AnyStage,
+    Operation,
+    Steps,
+    backend,
+    raise_first,
+)
 from qhub.runner.progress import Report
 from qhub.runner.record import Record
-from qhub.terraform import find_engine
+from qhub.terraform import Event, find_engine
 
 TRIES = 3
 """How often what somebody else takes away at the same time, a namespace say, may get in the way."""
+
+WENT = "some of it went by itself meanwhile"
+NO_CHART = "its chart can't be had, so by the state alone"
 
 KEEP_DATA = "QHUB_KEEP_DATA"
 """Environment variable that tells a module's destroy to leave users' data."""
@@ -138,34 +148,44 @@ def _stands(operation: Operation, stage: AnyStage) -> bool:
 def _destroy_module(
     operation: Operation, name: str, stage: AnyStage | None, steps: Steps, *, keep_data: bool
 ) -> None:
-    variables, is_whole = {}, True
+    variables, refresh = {}, True
     if stage is not None:
         for needed in stage.depends_on:
             if (outputs := operation.applied_outputs(needed())) is not None:
                 operation.outputs[needed.name] = outputs
         variables = operation.upstream(stage)
-        is_whole = len(variables) == len(stage.depends_on)
+        refresh = len(variables) == len(stage.depends_on)
     module = operation.module(
         name, operation.folder.applied / name, variables, {KEEP_DATA: "1"} if keep_data else {}
     )
     operation.change(module, steps, lambda _: module.init(steps.listen))
+
+    def take_down(patience: int) -> None:
+        module.destroy(steps.listen, refresh=refresh, patience=patience)
+
     for left in reversed(range(TRIES)):
         if not module.resources():
             return
         try:
-            operation.change(
-                module,
-                steps,
-                lambda patience: module.destroy(steps.listen, refresh=is_whole, patience=patience),
-            )
+            operation.change(module, steps, take_down)
         except StateLocked:
             raise
         except EngineError:
-            went = steps.errors and all("not found" in one.message for one in steps.errors)
-            if not (operation.record.place and went and left):
+            reason = _passing(steps.errors)
+            if not (operation.record.place and reason and left):
                 raise
-            steps.say("some of it went by itself meanwhile; trying again")
+            refresh = refresh and reason is not NO_CHART
+            steps.say(f"{reason}; trying again")
             steps.restart()
+
+
+def _passing(errors: Sequence[Event]) -> str | None:
+    """Why what failed may do when it is tried again; None where it won't."""
+    if errors and all("not found" in one.message for one in errors):
+        return WENT
+    if any(FROM_ELSEWHERE.search(one.message) for one in errors):
+        return NO_CHART
+    return None
 
 
 def _forget_begun(operation: Operation) -> None:

@@ -111,6 +111,18 @@ def test_a_release_that_failed_is_replaced_once_the_file_is_mended(own: ClusterD
     until(own, "05")
 
 
+def test_what_charts_were_taken_from_may_be_gone(
+    own: ClusterDeployment, cluster: Cluster, tmp_path: Path
+) -> None:
+    charts = tmp_path / "charts"
+    charts.symlink_to(own.config["mirror"]["charts"])
+    own.config["mirror"]["charts"] = str(charts)
+    until(own, "04")
+    charts.unlink()
+    own.destroy()
+    assert not inventory.left(cluster, own.namespace)
+
+
 @pytest.mark.slow
 def test_a_volume_that_outlives_its_claim_is_listed(
     own: ClusterDeployment, cluster: Cluster
