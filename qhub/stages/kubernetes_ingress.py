@@ -289,10 +289,15 @@ def _files(config: Config) -> tuple[str, str] | None:
     given = config.certificate
     if given.type != "existing" or not given.certificate_file or not given.key_file:
         return None
+    return _text("certificate_file", given.certificate_file), _text("key_file", given.key_file)
+
+
+def _text(key: str, file: str) -> str:
     try:
-        return Path(given.certificate_file).read_text(), Path(given.key_file).read_text()
+        return Path(file).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        raise PreflightError(f"the certificate can't be read: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise PreflightError(f"certificate.{key} {file} can't be read: {reason}") from error
 
 
 def _certificate_obstacle(config: Config) -> str | None:
