@@ -38,6 +38,8 @@ def doctor(
 
     found = []
     for finding in examine(config, folder_of(config, folder)):
+        if finding in found:  # two stages may lack the same
+            continue
         found.append(finding)
         if output is Format.TEXT:
             mark, colour = MARKS[finding.level]
@@ -83,7 +85,7 @@ def examine(path: Path, folder: Path) -> Iterator["Finding"]:
     elif config.provider == "local":
         yield from _machine(config, folder)
     else:
-        yield from _cluster(config)
+        yield from _cluster(config, folder)
 
 
 def _engine() -> "Finding":
@@ -149,7 +151,7 @@ def _tools(config: "Config") -> Iterator["Finding"]:
         yield doctor.tool("git", "environments with packages from Git")
 
 
-def _cluster(config: "Config") -> Iterator["Finding"]:
+def _cluster(config: "Config", folder: Path) -> Iterator["Finding"]:
     from qhub.errors import QhubError
     from qhub.local.doctor import Finding
     from qhub.runner.pull import missing
@@ -160,6 +162,8 @@ def _cluster(config: "Config") -> Iterator["Finding"]:
         for stage in select(config):
             if isinstance(stage, ExistingInfrastructure):
                 yield from stage.examine(config)
+            else:
+                yield from _preflight(stage, config, folder)
         lacking = missing(config)
     except QhubError as error:
         yield Finding("cluster", "fail", error.message, error.hint)

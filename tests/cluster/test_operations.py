@@ -144,6 +144,17 @@ def test_the_doctor_looks_at_the_cluster(deployment: ClusterDeployment) -> None:
     assert said["deployable"]
 
 
+def test_the_doctor_tells_what_a_deploy_would_refuse(deployment: ClusterDeployment) -> None:
+    before = deployment.config["certificate"]
+    deployment.config["certificate"] = {"type": "existing", "secret_name": "nobodys"}
+    done = deployment.qhub("doctor", "--output", "json")
+    deployment.config["certificate"] = before
+    failed = [one for one in json.loads(done.stdout)["findings"] if one["level"] == "fail"]
+    assert [one["name"] for one in failed] == ["04-kubernetes-ingress"]
+    assert "no Secret nobodys" in failed[0]["message"]
+    assert done.returncode == 1
+
+
 def test_support_collects_the_logs_of_pods_and_no_secret(
     deployment: ClusterDeployment, token: str
 ) -> None:
