@@ -74,10 +74,6 @@ class FarStore(Store):
         """Tell of a step."""
         self._line.send("tick", path=path, count=count)
 
-    def has(self, entry: Entry) -> bool:
-        self._line.send("has", entry=dataclasses.asdict(entry))
-        return bool(self._line.receive()[0]["yes"])
-
     def add(self, data: Iterable[bytes]) -> tuple[str, int]:
         self._line.send("add")
         for chunk in data:

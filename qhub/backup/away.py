@@ -65,8 +65,6 @@ def _serve(
         match message["kind"]:
             case "tick":
                 tick(message["path"], message["count"])
-            case "has":
-                line.send("answer", yes=store.has(Entry(**message["entry"])))
             case "add":
                 sha256, size = store.add(_received(line))
                 line.send("answer", sha256=sha256, size=size)

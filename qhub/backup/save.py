@@ -160,7 +160,7 @@ class Saving:
         """What an earlier backup holds of a file, if the file was not touched since."""
         for known in self._known:
             held = known.find(entry.order)
-            if held is not None and _untouched(held, entry) and self._store.has(held):
+            if held is not None and _untouched(held, entry):
                 return held
         return None
 
@@ -249,11 +249,14 @@ def save(
 
 
 def earlier(store: Store) -> Iterator[Iterator[Entry]]:
-    """Entries of what interrupted runs had done, and of the newest whole backup."""
+    """Entries of what interrupted runs had done, and of the newest whole backup.
+
+    Those whose content is there: a pod that has the files asks for no single one.
+    """
     for path in store.unfinished()[:-1]:  # the last one is the present draft
-        yield _trusted(path)
+        yield filter(store.has, _trusted(path))
     for header in store.backups()[-1:]:
-        yield store.entries(header)
+        yield filter(store.has, store.entries(header))
 
 
 def _trusted(path: Path) -> Iterator[Entry]:
