@@ -84,11 +84,12 @@ class FarStore(Store):
 
     def read(self, sha256: str) -> Iterator[bytes]:
         self._line.send("read", sha256=sha256)
-        while True:
-            self._line.send("more")  # so that never both sides wait for the other to read
-            if not (piece := self._line.receive()[1]):
-                return
+        while True:  # a piece an answer, so that never both sides wait for the other to read
+            answer, piece = self._line.receive()
             yield piece
+            if answer["last"]:
+                return
+            self._line.send("more")
 
     def earlier(self) -> list[Iterator[Entry]]:
         """Entries of what earlier runs saved."""

@@ -59,7 +59,7 @@ def _serve(
     Raises:
         BackupError: It failed, or its end never came.
     """
-    content: Iterator[bytes] = iter(())
+    content: Iterator[tuple[bytes, bool]] = iter(())
     while True:
         message, _ = line.receive()
         match message["kind"]:
@@ -70,10 +70,11 @@ def _serve(
                 line.send("answer", sha256=sha256, size=size)
             case "entry" if draft is not None:
                 draft.add(Entry(**message["entry"]))
-            case "read":
-                content = store.read(message["sha256"])
-            case "more":
-                line.send("answer", next(content, b""))
+            case "read" | "more" as kind:
+                if kind == "read":
+                    content = _pieces(store.read(message["sha256"]))
+                piece, last = next(content)
+                line.send("answer", piece, last=last)
             case "earlier":
                 line.send("answer", count=len(known))
             case "lines":
@@ -85,6 +86,15 @@ def _serve(
                 raise BackupError(message["message"], hint=message["hint"])
             case kind:
                 raise BackupError(f"the pod with the files says {kind!r}, which is not known")
+
+
+def _pieces(content: Iterator[bytes]) -> Iterator[tuple[bytes, bool]]:
+    """Pieces of a content, each with whether it is the last; an empty one where there is none."""
+    piece = next(content, b"")
+    for following in content:
+        yield piece, False
+        piece = following
+    yield piece, True
 
 
 def _received(line: Line) -> Iterator[bytes]:
