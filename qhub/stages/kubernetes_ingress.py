@@ -17,7 +17,7 @@ from qhub.config.services import Dns
 from qhub.dns import publish, withdraw, zone_of
 from qhub.dns.advice import advice
 from qhub.dns.record import Record
-from qhub.errors import ClusterError, PreflightError
+from qhub.errors import ClusterError, PreflightError, QhubError
 from qhub.releases import jitsi
 from qhub.releases import traefik as release
 from qhub.releases.chart import Chart
@@ -183,11 +183,18 @@ class KubernetesIngress(ReleaseStage[IngressInputs, IngressOutputs]):
                 zone_of(config.dns, name)
 
     def retract(self, before: IngressOutputs, config: Config) -> list[str]:
-        if before.dns_record is None:
-            return []
-        now = {config.domain, *more_domains(config)}
+        made, asked = before.dns_record, config.dns.auto_provision
+        now = {config.domain, *more_domains(config)} if asked else set()
         gone = [name for name in before.domains if name not in now]
-        return [f"removed DNS record: {record}" for record in _withdraw(before.dns_record, gone)]
+        if made is None or not gone:
+            return []
+        try:
+            return [f"removed DNS record: {record}" for record in _withdraw(made, gone)]
+        except QhubError as error:
+            if asked:
+                raise
+            # What may change the zone often goes with the setting.
+            return [f"the DNS record of {', '.join(gone)} stays: {error.message}"]
 
     def publish(self, outputs: IngressOutputs, say: Say) -> None:
         from qhub.kubernetes.entrance import wait_address

@@ -208,6 +208,12 @@ def test_the_record_of_the_domain_comes_and_goes(
             entry.domain,
             f"_qhub.{entry.domain}",
         }
+        entry.config["dns"] = record | {"auto_provision": False}
+        deploy(entry, {"type": "self-signed"})
+        assert not cloudflare.entries
+        entry.config["dns"] = record
+        deploy(entry, {"type": "self-signed"})
+        assert cloudflare.values(entry.domain, "A")
         for path in entry.folder.rglob("*"):
             assert not path.is_file() or TOKEN.encode() not in path.read_bytes()
         entry.destroy()
