@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import errno
 import json
 import os
 import shutil
@@ -131,10 +130,9 @@ class Volumes:
     """The volumes of a deployment as a pod has them; a `qhub.backup.source.Source`."""
 
     def __init__(
-        self, owners: Owners, homes: dict[str, str], files: Path, hub: Path | None, own: bool
+        self, owners: Owners, homes: dict[str, str], files: Path, hub: Path | None
     ) -> None:
         self._owners, self._homes, self._files, self._hub = owners, homes, files, hub
-        self._own_homes = own
 
     @property
     def owners(self) -> Owners:
@@ -173,16 +171,8 @@ class Volumes:
         return contextlib.nullcontext()  # the other side sees to it
 
     def place(self, name: str) -> Path:
-        """A home or shared folder; one of nobody's is closed to all but root.
-
-        Raises:
-            OSError: It is the home of somebody who has no volume yet.
-        """
+        """A home or shared folder; one of nobody's is closed to all but root."""
         path = self.places().get(name) or self._files / name
-        own = name.removeprefix("homes/") if self._own_homes and name.startswith("homes/") else ""
-        if own and own not in self._homes:  # the folder of that name in the shared one is not it
-            reason = "has no volume here yet: let them start a server once, then restore again"
-            raise OSError(errno.ENOENT, reason)
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         return path
 
@@ -208,7 +198,7 @@ class Volumes:
 def _work(line: Line, job: dict[str, Any], config: bytes) -> dict[str, Any]:
     hub = Path(job["hub"]) if job["hub"] else None
     owners = Owners(**job["owners"])
-    volumes = Volumes(owners, job["homes"], Path(job["files"]), hub, job["own_homes"])
+    volumes = Volumes(owners, job["homes"], Path(job["files"]), hub)
     with tempfile.TemporaryDirectory() as scratch:
         store = FarStore(line, Path(scratch))
         if job["kind"] == "restore":

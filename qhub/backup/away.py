@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from qhub.backup.agent import Line
 from qhub.backup.manifest import Entry, Header
 from qhub.backup.put import Restored
-from qhub.backup.restore import Selection
+from qhub.backup.restore import Selection, places
 from qhub.backup.save import Omission, Tally, earlier
 from qhub.backup.store import Draft, Store, Tick, Whose, new_id
 from qhub.errors import BackupError
@@ -25,8 +25,15 @@ class FarTrees(ABC):
     """Trees that an agent reads and writes; a `qhub.backup.source.Away`."""
 
     @abstractmethod
-    def open(self, *, write: bool) -> AbstractContextManager[tuple[Line, dict[str, Any]]]:
-        """A line to an agent, and what its job says of the volumes."""
+    def open(
+        self, *, write: bool, places: Collection[str] = ()
+    ) -> AbstractContextManager[tuple[Line, dict[str, Any]]]:
+        """A line to an agent, and what its job says of the volumes.
+
+        Args:
+            write: whether it is to write.
+            places: those that there have to be, made where they are missing.
+        """
 
     def save(
         self, store: Store, draft: Draft, whose: Whose, config: Path | None, tick: Tick
@@ -45,7 +52,8 @@ class FarTrees(ABC):
     def put_back(self, store: Store, header: Header, selection: Selection, tick: Tick) -> Restored:
         """Have an agent put back what is selected."""
         chosen = {"paths": list(selection.paths), "missing": selection.missing}
-        with self.open(write=True) as (line, volumes):
+        wanted = places(store, header, selection)
+        with self.open(write=True, places=wanted) as (line, volumes):
             line.send("restore", **volumes, header=header.model_dump(), selection=chosen)
             said = _serve(line, store, tick, [store.entries(header)], None)
         return Restored(**{**said, "failed": [tuple(one) for one in said["failed"]]})

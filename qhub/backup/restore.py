@@ -121,6 +121,13 @@ def refuse_documents(selection: Selection) -> None:
             )
 
 
+def places(store: Store, header: Header, selection: Selection) -> set[str]:
+    """The places that what is selected lies in; an empty one needs nothing."""
+    paths = (entry.path for entry in store.entries(header))
+    inside = (path for path in paths if path != _place(path) and selection.passes(path))
+    return {_place(path) for path in inside} - {""}
+
+
 def put_back(
     source: Source | Away, store: Store, header: Header, selection: Selection, tick: Tick
 ) -> Restored:

@@ -31,7 +31,7 @@ def backup(
     stop_servers: Annotated[
         bool,
         typer.Option(
-            "--stop-servers", help="End everybody's server first; nobody works meanwhile."
+            "--stop-servers", help="End servers and Dask clusters first; nobody works meanwhile."
         ),
     ] = False,
     keep: Annotated[
@@ -47,7 +47,9 @@ def backup(
     from qhub.runner.folder import Folder
 
     if stop_servers:
-        confirm("End everybody's server?", yes=yes, command="backup --stop-servers")
+        confirm(
+            "End everybody's server and Dask clusters?", yes=yes, command="backup --stop-servers"
+        )
     with shown(output) as report:
         done = run(
             Folder(folder_of(config, folder)),

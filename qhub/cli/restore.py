@@ -70,7 +70,10 @@ def restore(
             say(f"{header.id} is undamaged: {what}")
         return
     if selection.whole:
-        say("ends everybody's server; files and the hub's database become those of the backup")
+        say(
+            "ends everybody's server and Dask clusters; "
+            "files and the hub's database become those of the backup"
+        )
     confirm("Restore?", yes=yes, command="restore")
     with shown(output) as report:
         done = runner.restore(

@@ -64,6 +64,7 @@ class PodSpawner(ProfileChoice, KubeSpawner):
         cluster = self.settings["cluster"]
         files = pod_jupyter.volumes(pod.name, cluster["panel"])
         volumes = [*pod.volumes, *files, *cluster["volumes"]]
+            self.storage_capacity = cluster["home_size"]
         self.volumes = {volume["name"]: volume for volume in volumes}
         self.volume_mounts = [*pod.mounts, *pod_jupyter.mounts(), *cluster["mounts"]]
         if pod.own_home:

@@ -68,6 +68,9 @@ def _spawner(c: Any, settings: dict[str, Any], membership: Membership) -> None:
     PodSpawner.profiles = Profiles(settings["profiles"], membership.of)
     spawner = c.PodSpawner
     spawner.settings = {key: settings[key] for key in _SPAWNERS}
+    # Names of claims that a restore makes, too; and files outlive who is removed at the hub.
+    spawner.pvc_name_template = "claim-{unescaped_username}"
+    spawner.delete_pvc = False
     spawner.cmd = [*UMASK, "jupyterhub-singleuser"]
     spawner.args = common.server_arguments(settings["idle_culler"], settings["cluster"]["url"])
     spawner.start_timeout = 600  # a node may have to be made first, and an image pulled

@@ -12,7 +12,7 @@ import io
 import json
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +22,17 @@ from qhub.backup.away import FarTrees
 from qhub.backup.owners import Owners
 from qhub.errors import BackupError, ClusterError
 from qhub.kubernetes.cluster import Access, Cluster, absent_is_done, told
-from qhub.kubernetes.helm import MERGE
 from qhub.kubernetes.pods import USERNAME
-from qhub.kubernetes.rollout import last_warning, wait_ready
+from qhub.kubernetes.quiet import PATIENCE_SECONDS, quiet
+from qhub.kubernetes.rollout import last_warning
 
 JOB = "qhub-files"
 DATABASE_CLAIM = "hub-db-dir"
 """What the chart keeps the hub's database in, unless another one is chosen."""
 
-PATIENCE_SECONDS = 300
+_HOME = {"component": "singleuser-storage"}
+"""Label of a claim that is somebody's home."""
+
 _ALONE_SECONDS = 120
 """How long the pod waits for its command."""
 
@@ -155,7 +157,9 @@ class ClusterData(FarTrees):
         self._cluster = Cluster(Access.find(context))
 
     @contextlib.contextmanager
-    def open(self, *, write: bool) -> Iterator[tuple[Line, dict[str, Any]]]:
+    def open(
+        self, *, write: bool, places: Collection[str] = ()
+    ) -> Iterator[tuple[Line, dict[str, Any]]]:
         """An agent in a pod, and the volumes that it has.
 
         Raises:
@@ -163,13 +167,9 @@ class ClusterData(FarTrees):
         """
         from kubernetes.stream import stream
 
-        homes, hub = self._homes(), self._cluster.request("GET", self._hub_path)
-        settings = self._settings()
-        if write and settings.get("cluster", {}).get("own_homes"):
-            raise BackupError(
-                "a restore into volumes of homes (storage.home) is not there yet",
-                hint="restore into a deployment without storage.home",
-            )
+        hub, settings = self._cluster.request("GET", self._hub_path), self._settings()
+        self._make_homes(settings, places)
+        homes = self._homes()
         database = DATABASE_CLAIM in _claims(hub["spec"]["template"]["spec"])
         self._make(self._job(hub, homes, database=database, write=write))
         try:
@@ -196,7 +196,6 @@ class ClusterData(FarTrees):
                     line,
                     {
                         "owners": _owners(settings).model_dump(),
-                        "own_homes": settings.get("cluster", {}).get("own_homes", False),
                         "homes": {name: f"/claims/{claim}" for name, claim in homes.items()},
                         "files": "/files",
                         "hub": "/hub" if database else "",
@@ -205,29 +204,9 @@ class ClusterData(FarTrees):
         finally:
             self._remove()
 
-    @contextlib.contextmanager
-    def quiet(self) -> Iterator[None]:
-        """End people's servers and stop the hub; start it again afterwards."""
-        self._scale(0)
-        try:
-            pods = f"/api/v1/namespaces/{self._namespace}/pods"
-            servers = "component in (hub, singleuser-server)"
-            for one in self._cluster.request("GET", pods, labelSelector=servers)["items"]:
-                with absent_is_done():
-                    self._cluster.request("DELETE", f"{pods}/{one['metadata']['name']}")
-            started = time.monotonic()
-            while self._cluster.request("GET", pods, labelSelector=servers)["items"]:
-                if time.monotonic() - started > PATIENCE_SECONDS:
-                    raise ClusterError("the hub or a server does not end", "see `qhub status`")
-                time.sleep(1)
-            yield
-        finally:
-            self._scale(1)
-        wait_ready("05-jupyterhub", self._context, self._namespace, deployments=["hub"])
-
-    def _scale(self, replicas: int) -> None:
-        body = {"spec": {"replicas": replicas}}
-        self._cluster.request("PATCH", self._hub_path, body, content_type=MERGE)
+    def quiet(self) -> contextlib.AbstractContextManager[None]:
+        """End people's servers and Dask clusters and stop the hub; start it again afterwards."""
+        return quiet(self._cluster, self._namespace)
 
     @property
     def _hub_path(self) -> str:
@@ -241,10 +220,20 @@ class ClusterData(FarTrees):
     def _homes(self) -> dict[str, str]:
         """Claims that are somebody's home, by their name."""
         path = f"/api/v1/namespaces/{self._namespace}/persistentvolumeclaims"
-        label = "component=singleuser-storage"
+        label = ",".join(f"{key}={value}" for key, value in _HOME.items())
         claims = self._cluster.request("GET", path, labelSelector=label)["items"]
         found = [claim["metadata"] for claim in claims]
         return {one["annotations"][USERNAME]: one["name"] for one in found}
+
+    def _make_homes(self, settings: dict[str, Any], places: Collection[str]) -> None:
+        """Claims for the homes among some places, where homes are volumes of their own."""
+        size = settings.get("cluster", {}).get("home_size")
+        if not size:
+            return
+        path = f"/api/v1/namespaces/{self._namespace}/persistentvolumeclaims"
+        theirs = (name for name in settings["users"] if f"homes/{name}" in places)
+        for name in {*theirs} - {*self._homes()}:
+            self._cluster.request("POST", path, _home(name, size))
 
     def _job(
         self, hub: dict[str, Any], homes: dict[str, str], *, database: bool, write: bool
@@ -343,6 +332,20 @@ class ClusterData(FarTrees):
                 why = last_warning(self._cluster, self._namespace, name) if name else ""
                 raise ClusterError(f"the pod with the files does not start {why}", "try again")
             time.sleep(0.5)
+
+
+def _home(name: str, size: str) -> dict[str, Any]:
+    """The claim that the hub would make when somebody starts their first server."""
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {
+            "name": f"claim-{name}",
+            "labels": {**_HOME, USERNAME: name},
+            "annotations": {USERNAME: name},
+        },
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}},
+    }
 
 
 def _owners(settings: dict[str, Any]) -> Owners:

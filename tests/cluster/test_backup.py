@@ -14,6 +14,8 @@ import pytest
 
 from qhub.kubernetes.cluster import Cluster
 from qhub.kubernetes.data import JOB
+from qhub.kubernetes.helm import MERGE
+from qhub.kubernetes.rollout import wait_ready
 from tests.cluster import inventory
 from tests.cluster.conftest import standing
 from tests.cluster.deployment import ClusterDeployment, new_deployment
@@ -33,6 +35,12 @@ pathlib.Path(os.fsdecode(b'work/odd\\n\\xff')).write_text('odd')
 with open('work/holes', 'wb') as file:
     file.truncate({100 * MIB})
 pathlib.Path('/shared/users/all').write_text('for all')
+"""
+DASK = """
+from dask_gateway import Gateway
+cluster = Gateway().new_cluster(shutdown_on_close=False)
+cluster.scale(1)
+cluster.get_client().wait_for_workers(1)
 """
 TELL = """
 import hashlib, os, pathlib, pwd, grp
@@ -65,9 +73,20 @@ def done(deployment: ClusterDeployment, *arguments: str, code: int = 0) -> str:
     return ran.stdout + ran.stderr
 
 
-def hub_replicas(deployment: ClusterDeployment) -> int:
+def hub_replicas(deployment: ClusterDeployment, wanted: int | None = None) -> int:
     path = f"/apis/apps/v1/namespaces/{deployment.namespace}/deployments/hub"
+    if wanted is not None:
+        body = {"spec": {"replicas": wanted}}
+        deployment.cluster.request("PATCH", path, body, content_type=MERGE)
     return int(deployment.cluster.request("GET", path)["spec"]["replicas"])
+
+
+def of_people(deployment: ClusterDeployment) -> list[str]:
+    """Pods of people's servers and Dask clusters."""
+    path = f"/api/v1/namespaces/{deployment.namespace}/pods"
+    label = "hub.jupyter.org/username"
+    found = deployment.cluster.request("GET", path, labelSelector=label)["items"]
+    return [one["metadata"]["name"] for one in found]
 
 
 def wait_until(met: Any, seconds: float = 120) -> None:
@@ -120,10 +139,14 @@ def test_a_backup_is_put_back_into_another_deployment(
     assert "undamaged" in done(deployment, "restore", store, "--check")
 
     with other(cluster, tmp_path / "other", monkeypatch) as there:
+        with there.at_work("ben").kernel() as kernel:
+            kernel.run(DASK, 240)
+        assert len(of_people(there)) == 3
         assert "--force" in done(there, "restore", store, "--yes", code=2)
         command = ("restore", store, "--yes", "--force")
         interrupted(there, signal.SIGKILL, lambda: pods(there), *command)
         assert hub_replicas(there) == 0
+        assert not of_people(there)
         done(there, *command)
         assert hub_replicas(there) == 1
         again = there.at_work("ada")
@@ -141,3 +164,31 @@ def test_a_backup_is_put_back_into_another_deployment(
             file.write(b"damaged")
         assert "work/big" in done(there, *command, code=1)
         assert hub_replicas(there) == 1
+
+
+@pytest.mark.timeout(1200)
+def test_a_home_that_is_a_volume_of_its_own_is_made_again(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment, store = new_deployment(cluster, tmp_path), str(tmp_path / "store")
+    deployment.config["storage"]["home"] = "200Mi"
+    claims = f"/api/v1/namespaces/{deployment.namespace}/persistentvolumeclaims"
+    with standing(deployment, monkeypatch):
+        ada = deployment.at_work("ada")
+        ada.run(MAKE)
+        made = ada.run(TELL)
+        ada.stop()
+        done(deployment, "backup", store)
+        assert "2 new or changed" in done(deployment, "backup", store)
+        cluster.request("DELETE", f"{claims}/claim-ada")
+        hub_replicas(deployment, 0)  # somebody has stopped it
+        done(deployment, "restore", store, "--yes")
+        assert hub_replicas(deployment) == 0
+        hub_replicas(deployment, 1)
+        wait_ready(
+            "05-jupyterhub", cluster.access.context, deployment.namespace, deployments=["hub"]
+        )
+        assert deployment.at_work("ada").run(TELL) == made
+        found = cluster.request("GET", claims)["items"]
+        assert {one["metadata"]["name"] for one in found} == {"claim-ada", "shared", "hub-db-dir"}
+    assert not inventory.left(cluster, deployment.namespace)

@@ -64,23 +64,24 @@ def test_what_is_no_message_is_told() -> None:
         received(b"Killed\n").receive()
 
 
-def volumes(folder: Path, *, own: bool) -> Volumes:
-    return Volumes(Owners(unix=True), {}, folder, None, own)
+def volumes(folder: Path, homes: dict[str, str] | None = None) -> Volumes:
+    return Volumes(Owners(unix=True), homes or {}, folder, None)
 
 
-def test_a_home_of_ones_own_is_not_made_in_the_shared_volume(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="no volume here yet"):
-        volumes(tmp_path, own=True).place("homes/ada")
-    assert not list(tmp_path.iterdir())
-    assert volumes(tmp_path, own=False).place("homes/ada").is_dir()
-    assert volumes(tmp_path, own=True).place("shared/users").is_dir()
+def test_a_home_is_the_volume_of_its_own_where_there_is_one(tmp_path: Path) -> None:
+    own = tmp_path / "claim-ada"
+    own.mkdir()
+    (tmp_path / "shared/homes/ada").mkdir(parents=True)
+    found = volumes(tmp_path / "shared", {"ada": str(own)})
+    assert found.place("homes/ada") == found.places()["homes/ada"] == own
+    assert found.place("homes/ben") == tmp_path / "shared/homes/ben"
 
 
 def test_a_database_that_is_elsewhere_is_not_put_back(tmp_path: Path) -> None:
     nothing: Iterator[bytes] = iter(())
     with pytest.raises(BackupError, match="not in a volume"):
-        volumes(tmp_path, own=False).put(DATABASE, nothing)
-    assert not list(volumes(tmp_path, own=False).documents(tmp_path))
+        volumes(tmp_path).put(DATABASE, nothing)
+    assert not list(volumes(tmp_path).documents(tmp_path))
 
 
 def test_the_pod_is_sent_all_that_it_imports() -> None:
