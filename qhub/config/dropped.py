@@ -42,6 +42,14 @@ DROPPED: dict[tuple[str, ...], tuple[str, str]] = {
         "`users` and `groups` of the profile decide",
         _DELETE,
     ),
+    ("profiles", "dask_worker", "*", "worker_extra_container_config"): (
+        "workers ask for devices as servers do",
+        "use `extra_resource_limits: {nvidia.com/gpu: 1}`",
+    ),
+    ("profiles", "dask_worker", "*", "worker_extra_pod_config"): (
+        "workers are placed as servers are; the taint of a device is tolerated by itself",
+        "use `node_selector`",
+    ),
     ("local", "kube_context"): (
         "`provider: local` is this machine now",
         "use `provider: existing` for a cluster",

@@ -21,6 +21,8 @@ from qhub.config.fields import (
     wrong,
 )
 
+Devices = dict[str, Annotated[int, Field(ge=0)]]
+
 
 class KubeSpawnerOverride(Section):
     """The size of a server. The name is KubeSpawner's; the local target reads it too."""
@@ -44,7 +46,7 @@ class KubeSpawnerOverride(Section):
     node_selector: dict[str, str] = Field(
         default_factory=dict, description="Kubernetes: labels of the nodes that it may run on."
     )
-    extra_resource_limits: dict[str, Annotated[int, Field(ge=0)]] = Field(
+    extra_resource_limits: Devices = Field(
         default_factory=dict, description="Devices, such as `nvidia.com/gpu: 1`."
     )
 
@@ -81,6 +83,12 @@ class DaskWorkerProfile(Section):
     worker_threads: int = Field(1, ge=1, description="Threads of a worker.")
     image: ImageName | None = Field(
         None, description="Kubernetes: image of the worker. Default: `default_images.dask_worker`."
+    )
+    node_selector: dict[str, str] = Field(
+        default_factory=dict, description="Kubernetes: labels of the nodes that it may run on."
+    )
+    extra_resource_limits: Devices = Field(
+        default_factory=dict, description="Kubernetes: devices, such as `nvidia.com/gpu: 1`."
     )
     users: list[UserName] | None = Field(None, description="Only these users can choose it.")
     groups: list[GroupName] | None = Field(None, description="Only these groups can choose it.")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from . import namespaces
-from .pod import UMASK, PersonsPod
+from .pod import UMASK, PersonsPod, tolerations
 from .profiles import Profile, ProfileError
 
 IMAGE = "image"
@@ -65,7 +65,13 @@ def overrides(
     """
     run = launcher(pod, environment)
     dask = [str(run), "dask"] if run else ["dask"]
+    devices = worker["devices"]
     spec, container = _spec(pod, cluster), _container(pod, cluster)
+    worker_spec = {
+        **spec,
+        "nodeSelector": {**cluster["node_selector"], **worker["node_selector"]},
+        "tolerations": [*cluster["tolerations"], *tolerations(devices)],
+    }
     return {
         "image": worker.get("image") or image,
         "scheduler_cmd": [*dask, "scheduler"],
@@ -77,8 +83,10 @@ def overrides(
         "worker_memory": worker["mem_guarantee"] or worker["mem_limit"],
         "worker_memory_limit": worker["mem_limit"],
         "worker_threads": worker["threads"],
-        **{f"{kind}_extra_pod_config": spec for kind in ("scheduler", "worker")},
-        **{f"{kind}_extra_container_config": container for kind in ("scheduler", "worker")},
+        "scheduler_extra_pod_config": spec,
+        "worker_extra_pod_config": worker_spec,
+        "scheduler_extra_container_config": container,
+        "worker_extra_container_config": {**container, "resources": {"limits": {**devices}}},
         **{
             f"{kind}_extra_pod_labels": {"hub.jupyter.org/username": pod.name}
             for kind in ("scheduler", "worker")

@@ -5,7 +5,7 @@ The user, groups and folders of the person come from here, whoever makes the pod
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,6 +116,11 @@ class PersonsPod:
             "supplementalGroups": list(self.gids),
             "seccompProfile": {"type": "RuntimeDefault"},
         }
+
+
+def tolerations(devices: Iterable[str]) -> list[dict[str, str]]:
+    """What a pod with devices needs, as nodes with them are kept free of what asks for none."""
+    return [{"key": name, "operator": "Exists", "effect": "NoSchedule"} for name in devices]
 
 
 def _mount(path: str, below: str, *, writable: bool) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from traitlets import Dict
 from . import dask_pods, dask_service, pod_jupyter
 from .choice import ProfileChoice
 from .membership import Membership
-from .pod import PersonsPod
+from .pod import PersonsPod, tolerations
 from .profiles import Profile
 
 
@@ -52,11 +52,7 @@ class PodSpawner(ProfileChoice, KubeSpawner):
         self.node_selector = {**cluster["node_selector"], **profile.get("node_selector", {})}
         self.extra_resource_limits = devices
         self.extra_resource_guarantees = devices
-        # Nodes with devices are kept free of what doesn't ask for them.
-        self.tolerations = [
-            *cluster["tolerations"],
-            *({"key": name, "operator": "Exists", "effect": "NoSchedule"} for name in devices),
-        ]
+        self.tolerations = [*cluster["tolerations"], *tolerations(devices)]
 
     def _become(self, pod: PersonsPod) -> None:
         self.uid, self.gid, self.supplemental_gids = pod.uid, pod.gid, list(pod.gids)
@@ -64,11 +60,11 @@ class PodSpawner(ProfileChoice, KubeSpawner):
         cluster = self.settings["cluster"]
         files = pod_jupyter.volumes(pod.name, cluster["panel"])
         volumes = [*pod.volumes, *files, *cluster["volumes"]]
-            self.storage_capacity = cluster["home_size"]
         self.volumes = {volume["name"]: volume for volume in volumes}
         self.volume_mounts = [*pod.mounts, *pod_jupyter.mounts(), *cluster["mounts"]]
         if pod.own_home:
             self.storage_pvc_ensure = True
+            self.storage_capacity = cluster["home_size"]
             self.fs_gid = pod.gid
             self.volumes["home"] = {
                 "name": "home",

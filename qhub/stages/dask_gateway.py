@@ -216,6 +216,8 @@ def pod_settings(config: Config) -> dict[str, Any]:
     settings = gateway_settings(config).model_dump(mode="json")
     for worker, one in zip(settings["workers"], config.profiles.dask_worker.values(), strict=True):
         worker["image"] = str(mirrored(config, one.image)) if one.image else None
+        worker["node_selector"] = one.node_selector
+        worker["devices"] = one.extra_resource_limits
     settings["servers"] = [
         {
             "display_name": profile.display_name,

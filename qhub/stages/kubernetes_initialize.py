@@ -29,9 +29,11 @@ def priority_classes(config: Config) -> dict[str, str]:
 
 
 def asks_for_gpus(config: Config) -> bool:
-    """Whether a profile of servers has GPUs of NVIDIA's."""
-    servers = [one.kubespawner_override.extra_resource_limits for one in config.profiles.jupyterlab]
-    return any(devices.get(GPU, 0) > 0 for devices in servers)
+    """Whether a profile of servers or Dask workers has GPUs of NVIDIA's."""
+    profiles = config.profiles
+    servers = [one.kubespawner_override.extra_resource_limits for one in profiles.jupyterlab]
+    workers = [one.extra_resource_limits for one in profiles.dask_worker.values()]
+    return any(devices.get(GPU, 0) > 0 for devices in (*servers, *workers))
 
 
 class SharedVolume(BaseModel):

@@ -18,12 +18,16 @@ WORKER = {
     "worker_memory_limit": "1G",
     "worker_memory": "200M",
 }
+DEVICE = "example.org/device"
+"""No node has it."""
+
 CHANGES = {
     "profiles": {
         "jupyterlab": [{"display_name": "Small", "kubespawner_override": SERVER}],
         "dask_worker": {
             "Small Worker": WORKER,
             "Big Worker": WORKER | {"worker_threads": 2, "groups": ["admin"]},
+            "Odd Worker": WORKER | {"extra_resource_limits": {DEVICE: 1}, "groups": ["admin"]},
         },
     },
     "dask_gateway": {
@@ -106,6 +110,22 @@ def new_cluster(kernel: Kernel, options: str = "") -> str:
     assert len(name.rpartition(".")[2]) == 32, name
     assert ran(kernel, "client = cluster.get_client()") == ""
     return name
+
+
+def test_a_worker_waits_for_the_devices_of_its_profile(
+    dask: ClusterDeployment, cluster: Cluster, notebook: Kernel
+) -> None:
+    new_cluster(notebook, "profile='Odd Worker'")
+    ran(notebook, "cluster.scale(1)")
+    path = f"/api/v1/namespaces/{dask.namespace}/pods"
+    label = "app.kubernetes.io/component=dask-worker"
+
+    def waits() -> str:
+        found = cluster.request("GET", path, labelSelector=label)["items"]
+        conditions = [one for pod in found for one in pod["status"].get("conditions", ())]
+        return " ".join(one.get("message", "") for one in conditions)
+
+    wait_until(lambda: DEVICE in waits())
 
 
 def test_a_computation_runs_as_the_person_with_their_folders(notebook: Kernel) -> None:

@@ -35,6 +35,15 @@ def forget_plugin(deployment: ClusterDeployment) -> None:
     assert done.returncode == 0, done.stderr
 
 
+ASKING = {GPU: 1}
+WORKER = {
+    "worker_cores_limit": 1,
+    "worker_cores": 0.02,
+    "worker_memory_limit": "1G",
+    "worker_memory": "200M",
+}
+
+
 def test_the_plugin_comes_with_a_profile_that_asks_and_goes_with_it(
     cluster: Cluster, tmp_path: Path
 ) -> None:
@@ -42,11 +51,15 @@ def test_the_plugin_comes_with_a_profile_that_asks_and_goes_with_it(
         pytest.skip("the cluster has GPUs already")
     deployment = new_deployment(cluster, tmp_path)
     [profile] = deployment.config["profiles"]["jupyterlab"]
-    limits = {**profile["kubespawner_override"], "extra_resource_limits": {GPU: 1}}
-    deployment.config["profiles"] = {"jupyterlab": [{**profile, "kubespawner_override": limits}]}
+    plain, worker = profile["kubespawner_override"], WORKER | {"extra_resource_limits": ASKING}
+    asking = {**profile, "kubespawner_override": plain | {"extra_resource_limits": ASKING}}
     path = f"/apis/apps/v1/namespaces/{deployment.namespace}-gpu/daemonsets"
     try:
-        for _ in range(2):  # where it is already, it is not taken for somebody else's
+        for profiles in (  # where it is already, it is not taken for somebody else's
+            {"jupyterlab": [asking]},
+            {"jupyterlab": [profile], "dask_worker": {"GPU Worker": worker}},
+        ):
+            deployment.config["profiles"] = profiles
             done = deployment.qhub("deploy", "--yes", "--until", "03")
             assert done.returncode == 0, done.stderr
             [found] = cluster.request("GET", path)["items"]

@@ -52,6 +52,8 @@ profiles:
       worker_threads: 4
       image: team/dask:3
       groups: [admin]
+      extra_resource_limits: {nvidia.com/gpu: 2}
+      node_selector: {size: gpu}
 """
 MODULE = next(stage for stage in of("existing") if stage.name == "06-dask-gateway")
 
@@ -98,6 +100,18 @@ def test_workers_are_of_the_size_of_their_profile() -> None:
     assert (small["worker_cores"], small["worker_cores_limit"]) == (0, 2)
     assert (small["worker_memory"], small["worker_memory_limit"]) == (2**30, 4 * 2**30)
     assert (big["worker_cores"], big["worker_threads"]) == (1.5, 4)
+
+
+def test_workers_get_the_devices_of_their_profile_on_the_nodes_that_have_them() -> None:
+    found = ordered("ada", 1)
+    limits = {"limits": {"nvidia.com/gpu": 2}}
+    assert found["worker_extra_container_config"]["resources"] == limits
+    assert "resources" not in found["scheduler_extra_container_config"]
+    spec = found["worker_extra_pod_config"]
+    assert spec["nodeSelector"] == {"pool": "worker", "size": "gpu"}
+    assert [one["key"] for one in spec["tolerations"]] == ["nvidia.com/gpu"]
+    assert not found["scheduler_extra_pod_config"]["tolerations"]
+    assert not ordered("ada")["worker_extra_pod_config"]["tolerations"]
 
 
 def test_the_image_is_the_profile_s_or_else_the_notebook_s() -> None:
