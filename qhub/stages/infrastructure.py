@@ -107,6 +107,12 @@ class LocalInfrastructure(Stage[MachineSettings, LocalOutputs]):
         return machine.notices if machine else []
 
 
+SHARED = "shared"
+"""The claim of homes, shared folders and environments."""
+
+_MOVE = (
+    "leave `storage` as it was, or move the files: qhub backup, qhub destroy, deploy, qhub restore"
+)
 OLDEST_KUBERNETES = (1, 32)
 """What the JupyterHub chart 4.4.0 needs at least."""
 
@@ -207,6 +213,7 @@ def _room(config: Config, cluster: Cluster, labels: dict[str, str]) -> Finding:
 def _obstacles(config: Config, cluster: Cluster, inputs: ExistingInputs) -> Iterator[str]:
     """What the cluster lacks, each with what to do."""
     from qhub.kubernetes.rights import needed
+    from qhub.kubernetes.volumes import obstacles
 
     version = cluster.version()
     if version < OLDEST_KUBERNETES:
@@ -238,6 +245,16 @@ def _obstacles(config: Config, cluster: Cluster, inputs: ExistingInputs) -> Iter
             f"none of its StorageClasses is the default one (it has: {known}); mark one: kubectl"
             " annotate storageclass NAME storageclass.kubernetes.io/is-default-class=true"
         )
+    storage = config.storage
+    for obstacle in obstacles(
+        cluster,
+        config.namespace,
+        SHARED,
+        size=str(storage.shared_filesystem + storage.conda_store),
+        storage_class=storage.shared_storage_class,
+        access_mode=storage.shared_access_mode,
+    ):
+        yield f"the volume of homes, shared folders and environments stays: {obstacle}; {_MOVE}"
     for purpose, labels in inputs.node_selectors.items():
         if not cluster.has_node(labels):
             shown = ", ".join(f"{key}={value}" for key, value in labels.items())

@@ -155,6 +155,30 @@ def test_the_doctor_tells_what_a_deploy_would_refuse(deployment: ClusterDeployme
     assert done.returncode == 1
 
 
+@pytest.mark.parametrize(
+    ("wanted", "told"),
+    [
+        ({"shared_filesystem": "512Mi"}, "can't get smaller"),
+        ({"shared_access_mode": "ReadWriteMany"}, "can't become ReadWriteMany"),
+    ],
+)
+def test_peoples_files_are_not_lost_to_a_change_of_the_file(
+    deployment: ClusterDeployment, wanted: dict[str, str], told: str
+) -> None:
+    before = deployment.config["storage"]
+    claim = deployment.cluster.request("GET", path(deployment, "persistentvolumeclaims", "shared"))
+    same = {"shared_storage_class": claim["spec"]["storageClassName"]}
+    deployment.config["storage"] = {**before, **same, **wanted}
+    try:
+        done = deployment.qhub("deploy", "--yes")
+    finally:
+        deployment.config["storage"] = before
+    assert done.returncode == 1, done.stderr
+    assert told in done.stderr
+    assert "qhub backup" in done.stderr
+    assert "03-kubernetes-initialize" not in done.stderr
+
+
 def test_support_collects_the_logs_of_pods_and_no_secret(
     deployment: ClusterDeployment, token: str
 ) -> None:
