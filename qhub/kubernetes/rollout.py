@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -48,7 +49,8 @@ def wait_ready(
 ) -> None:
     """Wait until Jobs are done, Deployments and StatefulSets run what they were last told to.
 
-    What takes long is told through `say`, with its reason.
+    What takes long is told through `say`, with its reason, of a Job with the last line of its log.
+    A Job that failed is taken away, so that the next deploy tries again.
 
     Raises:
         StageError: They don't; with events, states and last log lines of the pods concerned.
@@ -72,12 +74,18 @@ def wait_ready(
         now = time.monotonic()
         since = {pod: since.get(pod, now) for pod, hopeless, _ in troubles if hopeless}
         stuck = any(now - when > HOPELESS_SECONDS for when in since.values())
-        if stuck or now - started > deadline:
+        failed = [lack.name for lack in waiting if lack.failed]
+        if failed or stuck or now - started > deadline:
             told = [f"{lack.name}: {lack.what}" for lack in waiting]
             told += [text for _, _, text in troubles]
             hint = f"kubectl --context {context} -n {namespace} get pods,events"
+            for name in failed:
+                remove_job(cluster, namespace, name)
+                hint = "deploy again to try again"
             raise StageError(stage, "\n".join(told), hint=hint)
-        wait.on(next((text for _, _, text in troubles), f"{waiting[0].name}: {waiting[0].what}"))
+        if wait.is_news:
+            reasons = [text for _, _, text in troubles] or [_doing(cluster, namespace, waiting[0])]
+            wait.on(reasons[0])
         time.sleep(POLL_SECONDS)
 
 
@@ -90,12 +98,16 @@ class Lack:
         what: It still lacks, in words.
         pods: Selects its pods.
         refusal: Why the cluster makes no pod of it, where that is so.
+        failed: Whether the cluster tries no more.
+        speaks: Whether its log says how far it is.
     """
 
     name: str
     what: str
     pods: str
     refusal: str = ""
+    failed: bool = False
+    speaks: bool = False
 
 
 def _deployment(cluster: Cluster, namespace: str, name: str) -> Lack | None:
@@ -117,11 +129,25 @@ def _stateful_set(cluster: Cluster, namespace: str, name: str) -> Lack | None:
 
 def _job(cluster: Cluster, namespace: str, name: str) -> Lack | None:
     found = cluster.ask(cluster.batch.read_namespaced_job, name, namespace)
-    what = _unfinished(found.status)
-    if not what:
+    status = found.status
+    if status.succeeded:
         return None
-    refusal = "" if found.status.active else last_warning(cluster, namespace, name, "Job")
-    return Lack(name, what, _selector(found), refusal)
+    failed = any(one.type == "Failed" and one.status == "True" for one in status.conditions or ())
+    what = f"failed {status.failed} times" if status.failed else "is not done"
+    idle = not (status.active or status.failed)
+    refusal = last_warning(cluster, namespace, name, "Job") if idle else ""
+    return Lack(name, what, _selector(found), refusal, failed, speaks=True)
+
+
+def _doing(cluster: Cluster, namespace: str, lack: Lack) -> str:
+    """What a workload is at, with which nothing is wrong."""
+    words = ""
+    if lack.speaks:
+        listed = cluster.ask(cluster.core.list_namespaced_pod, namespace, label_selector=lack.pods)
+        for pod in listed.items:
+            container = pod.spec.containers[0].name
+            words += last_words(cluster, namespace, pod.metadata.name, container)
+    return words.rpartition("\n")[2].strip() or f"{lack.name}: {lack.what}"
 
 
 def _selector(workload: Any) -> str:
@@ -140,17 +166,6 @@ def _behind(found: Any, ready: int | None) -> str | None:
     return None
 
 
-def job_obstacle(cluster: Cluster, namespace: str, name: str) -> str | None:
-    """What keeps a Job from being done; None when it is."""
-    return _unfinished(cluster.ask(cluster.batch.read_namespaced_job, name, namespace).status)
-
-
-def _unfinished(status: Any) -> str | None:
-    if status.succeeded:
-        return None
-    return f"failed {status.failed} times" if status.failed else "is not done"
-
-
 def pod_troubles(
     cluster: Cluster, namespace: str, selector: str = ""
 ) -> Iterator[tuple[str, bool, str]]:
@@ -164,7 +179,8 @@ def pod_troubles(
             reason = last_warning(cluster, namespace, name)
             yield name, False, f"pod {name} is not placed: {reason or 'no node was found yet'}"
             continue
-        for container in [*(status.init_container_statuses or ()), *status.container_statuses]:
+        containers = (status.init_container_statuses or (), status.container_statuses or ())
+        for container in itertools.chain(*containers):
             trouble = _container_trouble(cluster, namespace, name, container)
             if trouble:
                 hopeless, text = trouble
@@ -216,6 +232,12 @@ def restart(cluster: Cluster, namespace: str, deployment: str) -> None:
     annotations = {"kubectl.kubernetes.io/restartedAt": when}
     patch = {"spec": {"template": {"metadata": {"annotations": annotations}}}}
     cluster.ask(cluster.apps.patch_namespaced_deployment, deployment, namespace, patch)
+
+
+def remove_job(cluster: Cluster, namespace: str, job: str) -> None:
+    """Take a Job away, with its pods."""
+    delete = cluster.batch.delete_namespaced_job
+    cluster.ask(delete, job, namespace, propagation_policy="Background")
 
 
 def last_words(

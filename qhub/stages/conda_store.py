@@ -153,14 +153,16 @@ class KubernetesCondaStore(ReleaseStage[KubernetesInputs, KubernetesOutputs]):
         )
 
     def check(self, outputs: KubernetesOutputs, say: Say) -> None:
-        from qhub.kubernetes.job import wait_done
         from qhub.kubernetes.rollout import wait_ready
 
         place = (self.name, outputs.context, outputs.namespace)
         wait_ready(
-            *place, deployments=["conda-store-queue", "conda-store", "conda-store-worker"], say=say
+            *place,
+            stateful_sets=["conda-store-database"],
+            deployments=["conda-store-queue", "conda-store", "conda-store-worker"],
+            say=say,
         )
-        wait_done(*place, outputs.environments_job, deadline=BUILD_SECONDS, say=say)
+        wait_ready(*place, jobs=[outputs.environments_job], deadline=BUILD_SECONDS, say=say)
 
     def addresses(self, outputs: KubernetesOutputs) -> list[Address]:
         return [Address("conda-store", outputs.url)]

@@ -18,7 +18,7 @@ import pytest
 
 from qhub.hub import namespaces
 from qhub.kubernetes.cluster import Cluster
-from qhub.kubernetes.job import remove, wait_done
+from qhub.kubernetes.rollout import remove_job, wait_ready
 from tests.cluster.deployment import ClusterDeployment
 from tests.local.browser import Kernel, Person
 from tests.local.deployment import wait_until
@@ -238,8 +238,8 @@ def test_the_database_is_dumped(store: ClusterDeployment, cluster: Cluster) -> N
     nightly = cluster.ask(cluster.batch.read_namespaced_cron_job, name, place)
     job = {"metadata": {"name": "dump-now"}, "spec": nightly.spec.job_template.spec}
     cluster.ask(cluster.batch.create_namespaced_job, place, job)
-    wait_done("backup", cluster.access.context, place, "dump-now", deadline=120)
-    remove(cluster, place, "dump-now")
+    wait_ready("backup", cluster.access.context, place, jobs=["dump-now"], deadline=120)
+    remove_job(cluster, place, "dump-now")
 
 
 def test_what_is_gone_is_told_and_made_again(store: ClusterDeployment, cluster: Cluster) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 from qhub.errors import StageError
 from qhub.kubernetes import rollout
 from qhub.kubernetes.cluster import Cluster
+from qhub.releases.jupyterhub import HUB_IMAGE
+from tests.local.deployment import wait_until
 
 NO_IMAGE = "registry.invalid/nothing:1"
 
@@ -42,6 +45,17 @@ def make(cluster: Cluster, namespace: str, kind: str, name: str, **requests: str
     cluster.request("POST", path, body | {"spec": spec})
 
 
+def make_job(cluster: Cluster, namespace: str, command: str) -> str:
+    """A Job that is tried once; returns where Jobs are listed."""
+    container = {"name": "main", "image": HUB_IMAGE, "command": ["sh", "-c", command]}
+    pod = {"restartPolicy": "Never", "containers": [container], "terminationGracePeriodSeconds": 0}
+    body = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "one"}}
+    jobs = f"/apis/batch/v1/namespaces/{namespace}/jobs"
+    spec = {"backoffLimit": 0, "template": {"spec": pod}}
+    cluster.request("POST", jobs, body | {"spec": spec})
+    return jobs
+
+
 def waited_for(cluster: Cluster, namespace: str, **workloads: list[str]) -> str:
     """What is said in the end of workloads that never get ready."""
     with pytest.raises(StageError) as caught:
@@ -70,6 +84,27 @@ def test_pods_that_a_quota_refuses(cluster: Cluster, namespace: str, kind: str) 
     plural = {"Deployment": "deployments", "StatefulSet": "stateful_sets", "Job": "jobs"}[kind]
     told = waited_for(cluster, namespace, **{plural: ["one"]})
     assert "exceeded quota: nothing" in told
+
+
+def test_a_job_that_failed_is_told_at_once_and_taken_away(cluster: Cluster, namespace: str) -> None:
+    jobs = make_job(cluster, namespace, "echo no such luck; exit 3")
+    started = time.monotonic()
+    told = waited_for(cluster, namespace, jobs=["one"])
+    assert time.monotonic() - started < 60
+    assert "one: failed 1 times" in told
+    assert "ended with exit code 3" in told
+    assert "no such luck" in told
+    wait_until(lambda: not cluster.request("GET", jobs)["items"])
+
+
+def test_a_job_that_takes_long_is_told_of_by_its_last_line(
+    cluster: Cluster, namespace: str
+) -> None:
+    make_job(cluster, namespace, "echo one; echo half way; sleep 60")
+    place, news = ("05-some", cluster.access.context, namespace), list[str]()
+    with pytest.raises(StageError, match="is not done"):
+        rollout.wait_ready(*place, jobs=["one"], deadline=20, say=news.append)
+    assert news[-1] == "waiting: half way"
 
 
 def test_no_node_with_room_is_told_while_a_node_may_still_come(
