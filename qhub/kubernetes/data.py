@@ -170,6 +170,8 @@ class ClusterData(FarTrees):
         hub, settings = self._cluster.request("GET", self._hub_path), self._settings()
         self._make_homes(settings, places)
         homes = self._homes()
+        if write:  # the others may be in use, on other nodes
+            homes = {name: claim for name, claim in homes.items() if f"homes/{name}" in places}
         database = DATABASE_CLAIM in _claims(hub["spec"]["template"]["spec"])
         self._make(self._job(hub, homes, database=database, write=write))
         try:

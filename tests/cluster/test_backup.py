@@ -36,6 +36,12 @@ with open('work/holes', 'wb') as file:
     file.truncate({100 * MIB})
 pathlib.Path('/shared/users/all').write_text('for all')
 """
+WORKER = {
+    "worker_cores_limit": 1,
+    "worker_cores": 0.02,
+    "worker_memory_limit": "1G",
+    "worker_memory": "200M",
+}
 DASK = """
 from dask_gateway import Gateway
 cluster = Gateway().new_cluster(shutdown_on_close=False)
@@ -111,6 +117,7 @@ def other(cluster: Cluster, folder: Path, patch: pytest.MonkeyPatch) -> Iterator
     """Another deployment, where the same people have other numbers."""
     folder.mkdir()
     deployment = new_deployment(cluster, folder)
+    deployment.config["profiles"]["dask_worker"] = {"Small Worker": WORKER}
     for number, person in enumerate(deployment.config["security"]["users"].values()):
         person["uid"] = 23000 + number
     with standing(deployment, patch):
