@@ -254,7 +254,7 @@ def _obstacles(config: Config, cluster: Cluster, inputs: ExistingInputs) -> Iter
         storage_class=storage.shared_storage_class,
         access_mode=storage.shared_access_mode,
     ):
-        yield f"the volume of homes, shared folders and environments stays: {obstacle}; {_MOVE}"
+        yield f"the volume of people's files stays as it is: {obstacle}; {_MOVE}"
     for purpose, labels in inputs.node_selectors.items():
         if not cluster.has_node(labels):
             shown = ", ".join(f"{key}={value}" for key, value in labels.items())
