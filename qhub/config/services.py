@@ -236,8 +236,10 @@ class ContainerLimits(Section):
 class ClusterLimits(Section):
     """Kubernetes: what holds for everything in the namespace."""
 
-    pod_security: Literal["privileged", "baseline", "restricted"] = Field(
-        "baseline", description="Pod Security level that the namespace enforces."
+    pod_security: Literal["privileged", "baseline"] = Field(
+        "baseline",
+        description="Pod Security level that the namespace enforces. `restricted` would forbid the "
+        "Job that gives folders to their owners, which takes root.",
     )
     quota: dict[Title, Amount] = Field(
         {}, description="ResourceQuota: `requests.cpu`, `requests.memory`, `pods`, …"

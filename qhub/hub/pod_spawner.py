@@ -34,7 +34,7 @@ class PodSpawner(ProfileChoice, KubeSpawner):
             **pod.environment,
             **pod_jupyter.environment(profile, pod.kernels),
             **self._dask(),
-            **profile.get("environment", {}),
+            **{name: _literal(value) for name, value in profile.get("environment", {}).items()},
         }
 
     def _dask(self) -> dict[str, str]:
@@ -71,3 +71,8 @@ class PodSpawner(ProfileChoice, KubeSpawner):
                 "persistentVolumeClaim": {"claimName": self.pvc_name},
             }
             self.volume_mounts.append({"name": "home", "mountPath": pod.home})
+
+
+def _literal(text: str) -> str:
+    """A text that KubeSpawner leaves as it is: it fills in what stands in braces."""
+    return text.replace("{", "{{").replace("}", "}}")

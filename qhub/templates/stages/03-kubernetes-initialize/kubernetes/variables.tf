@@ -27,8 +27,8 @@ variable "pod_security" {
   type        = string
 
   validation {
-    condition     = contains(["privileged", "baseline", "restricted"], var.pod_security)
-    error_message = "pod_security is privileged, baseline or restricted."
+    condition     = contains(["privileged", "baseline"], var.pod_security)
+    error_message = "pod_security is privileged or baseline."
   }
 }
 
