@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from . import common, dask_service, ssh_service
+from . import common, dask_service, monitoring, ssh_service
 from .conda_store import service as conda_store
 from .membership import Membership
 from .pod import UMASK
@@ -58,6 +58,8 @@ def _services(c: Any, settings: dict[str, Any]) -> None:
         *ssh_service.ROLES,
         common.OPERATOR_ROLE,
     ]
+    if settings["monitoring"]:
+        monitoring.configure(c, tokens)
     if settings["conda_store"]:
         conda_store.configure(c, tokens)
 

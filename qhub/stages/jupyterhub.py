@@ -234,7 +234,7 @@ class KubernetesInputs(BaseModel):
     overrides: dict[str, Any] = Field(description="Values that go over all others.")
 
 
-TOKENS = ("qhub", "ssh", "dask-gateway", "conda-store", "jitsi")
+TOKENS = ("qhub", "ssh", "dask-gateway", "conda-store", "jitsi", "prometheus")
 """What the hub shares a secret with."""
 
 

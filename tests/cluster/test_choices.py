@@ -40,6 +40,7 @@ CHOICES: dict[str, Any] = {
             "singleuser": {"extraLabels": {"t": "p"}},
         },
     },
+    "monitoring": {"enabled": True},
     "profiles": {"jupyterlab": [{"display_name": "Tiny", "kubespawner_override": TINY}]},
 }
 
@@ -96,3 +97,15 @@ def test_texts_of_the_page_are_shown_as_they_are(chosen: ClusterDeployment) -> N
     page = Person(chosen.url).request("/hub/login")
     assert "<h1>A &lt;b&gt; &amp; Co</h1>" in page
     assert "Willkommen, {{ name }}" in page
+
+
+def test_metrics_are_for_who_has_the_token(chosen: ClusterDeployment) -> None:
+    secret = chosen.cluster.secret(chosen.namespace, "qhub-prometheus")
+    assert secret
+    token = {"Authorization": f"Bearer {secret['token'].decode()}"}
+    prometheus = Person(chosen.url)
+    assert "jupyterhub_running_servers" in prometheus.request("/hub/metrics", headers=token)
+    assert prometheus.status == 200
+    for path, headers in (("/hub/metrics", {}), ("/hub/api/users", token)):
+        prometheus.request(path, headers=headers)
+        assert prometheus.status == 403

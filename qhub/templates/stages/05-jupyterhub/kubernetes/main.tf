@@ -28,7 +28,7 @@ locals {
 # Tokens of the services beside the hub: theirs to ask it, its to know them. With that of its own
 # Jitsi server the hub signs for who may enter a room.
 resource "random_password" "service" {
-  for_each = toset(["qhub", "ssh", "dask-gateway", "conda-store", "jitsi"])
+  for_each = toset(["qhub", "ssh", "dask-gateway", "conda-store", "jitsi", "prometheus"])
 
   length  = 64
   special = false
@@ -65,6 +65,19 @@ resource "kubernetes_secret_v1" "hub" {
     "settings.json" = local.settings
     "secrets.json"  = local.secrets
   }
+}
+
+# For who reads the hub's metrics: theirs to mount or to copy.
+resource "kubernetes_secret_v1" "prometheus" {
+  count = var.settings.monitoring ? 1 : 0
+
+  metadata {
+    name      = "qhub-prometheus"
+    namespace = local.namespace
+    labels    = local.labels
+  }
+
+  data = { token = random_password.service["prometheus"].result }
 }
 
 resource "kubernetes_config_map_v1" "people" {
