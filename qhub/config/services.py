@@ -161,6 +161,9 @@ class DefaultImages(Section):
     valkey: ImageName | None = Field(
         None, description="Valkey's own image, for conda-store's queue."
     )
+    nfs_server: ImageName | None = Field(
+        None, description="NFS-Ganesha 4, for a cluster without a shared file system."
+    )
 
 
 class Storage(Section):

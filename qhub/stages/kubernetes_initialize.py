@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from qhub.config import Config
+from qhub.kubernetes.spaces import storage
+from qhub.releases import nfs_server
 from qhub.releases.chart import mirrored
-from qhub.stages.base import InCluster, Log, Place, Process, Say, Stage, Volume
+from qhub.stages.base import CHARTS, InCluster, Log, Place, Process, Say, Stage, Volume
 from qhub.stages.infrastructure import ExistingInfrastructure
 from qhub.stages.logs import PodLog
 
@@ -46,6 +50,14 @@ class SharedVolume(BaseModel):
     access_mode: str = Field(description="ReadWriteMany or ReadWriteOnce.")
 
 
+class NfsServer(BaseModel):
+    """A server of our own for that volume."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    values: dict[str, Any] = Field(description="Values of the chart.")
+
+
 class InitializeInputs(BaseModel):
     """What the namespace is to be like."""
 
@@ -57,6 +69,7 @@ class InitializeInputs(BaseModel):
     quota: dict[str, str] = Field(description="ResourceQuota; empty: none.")
     container_limits: dict[str, dict[str, str]] = Field(description="LimitRange; empty: none.")
     shared: SharedVolume
+    nfs: NfsServer | None = Field(description="The server that it is of; None: of a StorageClass.")
     gpu_plugin_image: str | None = Field(
         description="Image of NVIDIA's device plugin; None: nobody asks for GPUs."
     )
@@ -68,6 +81,9 @@ class InitializeOutputs(InCluster):
     shared_claim: str = Field(description="PersistentVolumeClaim of homes and shared folders.")
     priority_classes: dict[str, str] = Field(
         description="PriorityClasses: `services`, `users`, `placeholders`."
+    )
+    storage_namespace: str | None = Field(
+        None, description="Where the NFS server runs; None: there is none."
     )
 
 
@@ -81,6 +97,7 @@ class KubernetesInitialize(Stage[InitializeInputs, InitializeOutputs]):
     Inputs = InitializeInputs
     Outputs = InitializeOutputs
     depends_on = (ExistingInfrastructure,)
+    sources: ClassVar[Mapping[str, Path]] = {"nfs-server": CHARTS / "nfs-server"}
 
     def inputs(self, config: Config) -> InitializeInputs:
         storage, cluster = config.storage, config.cluster
@@ -95,6 +112,7 @@ class KubernetesInitialize(Stage[InitializeInputs, InitializeOutputs]):
                 storage_class=storage.shared_storage_class,
                 access_mode=storage.shared_access_mode,
             ),
+            nfs=NfsServer(values=nfs_server.values(config)) if nfs_server.wanted(config) else None,
             gpu_plugin_image=str(mirrored(config, GPU_PLUGIN)) if asks_for_gpus(config) else None,
         )
 
@@ -125,6 +143,7 @@ class KubernetesInitialize(Stage[InitializeInputs, InitializeOutputs]):
             namespace=config.namespace,
             shared_claim="shared",
             priority_classes=priority_classes(config),
+            storage_namespace=storage(config.namespace) if nfs_server.wanted(config) else None,
         )
 
     def drift(self, outputs: InitializeOutputs) -> dict[str, str]:

@@ -1,5 +1,7 @@
 mock_provider "kubernetes" {}
 
+mock_provider "helm" {}
+
 variables {
   infrastructure = {
     cluster        = "0b0a1d2c"
@@ -224,5 +226,89 @@ run "leaves_gpus_to_a_plugin_that_is_there" {
   assert {
     condition     = length(kubernetes_daemon_set_v1.gpu) == 0
     error_message = "two plugins would offer the same GPUs twice"
+  }
+}
+
+run "brings_no_server_that_nobody_needs" {
+  command = plan
+
+  assert {
+    condition = (
+      length(helm_release.nfs_server) == 0
+      && length(kubernetes_namespace_v1.storage) == 0
+      && length(kubernetes_persistent_volume_v1.shared) == 0
+    )
+    error_message = "the files are of a StorageClass"
+  }
+}
+
+run "lends_a_volume_by_nfs" {
+  variables {
+    nfs    = { values = { image = "registry.example.org/ganesha:4" } }
+    shared = { size = "50Gi", access_mode = "ReadWriteMany" }
+  }
+
+  override_resource {
+    target = kubernetes_service_v1.nfs[0]
+    values = { spec = { cluster_ip = "203.0.113.49" } }
+  }
+
+  override_data {
+    target = data.kubernetes_resource.api
+    values = { object = { endpoints = [] } }
+  }
+
+  assert {
+    condition = (
+      kubernetes_persistent_volume_v1.shared[0].spec[0].persistent_volume_source[0].nfs[0].server == "203.0.113.49"
+      && one(kubernetes_persistent_volume_v1.shared[0].spec[0].claim_ref[*].namespace) == "dev"
+    )
+    error_message = "nodes mount by an address, and the volume is nobody else's"
+  }
+
+  assert {
+    condition = (
+      kubernetes_persistent_volume_claim_v1.shared.spec[0].volume_name == "demo-dev-shared"
+      && kubernetes_persistent_volume_claim_v1.shared.spec[0].storage_class_name == kubernetes_persistent_volume_v1.shared[0].spec[0].storage_class_name
+      && kubernetes_persistent_volume_claim_v1.shared.spec[0].storage_class_name != ""
+    )
+    error_message = "no StorageClass makes another volume for the claim"
+  }
+
+  assert {
+    condition = (
+      kubernetes_namespace_v1.storage[0].metadata[0].name == "dev-storage"
+      && kubernetes_namespace_v1.storage[0].metadata[0].labels["pod-security.kubernetes.io/enforce"] == "privileged"
+      && output.storage_namespace == "dev-storage"
+    )
+    error_message = "what the server may is not for the namespace of people"
+  }
+
+  assert {
+    condition = alltrue([
+      for policy in kubernetes_network_policy_v1.people :
+      contains(flatten(policy.spec[0].egress[*].to[*].ip_block[*].except), "203.0.113.49/32")
+    ])
+    error_message = "programs of people don't speak to the server: it believes them any number"
+  }
+}
+
+run "grows_behind_the_server" {
+  variables {
+    nfs    = { values = { image = "registry.example.org/ganesha:4" } }
+    shared = { size = "80Gi", access_mode = "ReadWriteMany" }
+  }
+
+  override_resource {
+    target = kubernetes_service_v1.nfs[0]
+    values = { spec = { cluster_ip = "203.0.113.49" } }
+  }
+
+  assert {
+    condition = (
+      kubernetes_persistent_volume_claim_v1.storage[0].spec[0].resources[0].requests.storage == "80Gi"
+      && kubernetes_persistent_volume_claim_v1.shared.spec[0].resources[0].requests.storage == "50Gi"
+    )
+    error_message = "a claim of no StorageClass can't grow: Kubernetes would refuse it"
   }
 }

@@ -82,10 +82,11 @@ resource "kubernetes_persistent_volume_claim_v1" "shared" {
 
   spec {
     access_modes       = [var.shared.access_mode]
-    storage_class_name = var.shared.storage_class
+    storage_class_name = var.nfs == null ? var.shared.storage_class : local.nfs_class
+    volume_name        = one(kubernetes_persistent_volume_v1.shared[*].metadata[0].name)
 
     resources {
-      requests = { storage = var.shared.size }
+      requests = { storage = local.shared_size }
     }
   }
 

@@ -22,15 +22,16 @@ locals {
   }
 
   # Private networks, those of one link (169.254.169.254 is a cloud's metadata), and the API server
-  # where it has an address of the internet.
+  # and that of files, which believes whom anybody says to be, where they have one of the internet.
+  no_people = concat(local.api_addresses, kubernetes_service_v1.nfs[*].spec[0].cluster_ip)
   kept_out = {
     "0.0.0.0/0" = concat(
       ["10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"],
-      [for address in local.api_addresses : "${address}/32" if !strcontains(address, ":")],
+      [for address in local.no_people : "${address}/32" if !strcontains(address, ":")],
     )
     "::/0" = concat(
       ["fc00::/7", "fe80::/10"], # fd00:ec2::254 is one of them
-      [for address in local.api_addresses : "${address}/128" if strcontains(address, ":")],
+      [for address in local.no_people : "${address}/128" if strcontains(address, ":")],
     )
   }
 }

@@ -51,6 +51,12 @@ variable "shared" {
   })
 }
 
+variable "nfs" {
+  description = "The NFS server that the volume is of, with values of its chart; null: none."
+  type        = object({ values = any })
+  default     = null
+}
+
 variable "gpu_plugin_image" {
   description = "Image of NVIDIA's device plugin; null: nobody asks for GPUs."
   type        = string

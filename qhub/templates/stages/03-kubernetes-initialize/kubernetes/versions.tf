@@ -2,6 +2,10 @@ terraform {
   required_version = ">= 1.6, < 2.0"
 
   required_providers {
+    helm = {
+      source  = "hashicorp/helm"
+      version = "~> 3.1"
+    }
     kubernetes = {
       source  = "hashicorp/kubernetes"
       version = "~> 3.2"

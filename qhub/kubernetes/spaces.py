@@ -1,0 +1,18 @@
+"""The namespaces of a deployment: its own, and beside it those of what needs more than it allows."""
+
+from __future__ import annotations
+
+
+def gpu(namespace: str) -> str:
+    """That of NVIDIA's device plugin."""
+    return f"{namespace}-gpu"
+
+
+def storage(namespace: str) -> str:
+    """That of the NFS server, with the volume that it lends."""
+    return f"{namespace}-storage"
+
+
+def beside(namespace: str) -> tuple[str, ...]:
+    """All but its own, in the order in which they can go: what is mounted, last."""
+    return gpu(namespace), storage(namespace)
