@@ -11,11 +11,13 @@ from typing import Any
 
 from qhub.kubernetes.cluster import Cluster, absent_is_done
 from qhub.kubernetes.helm import MERGE
+from qhub.kubernetes.owned import is_own
+from qhub.kubernetes.spaces import LENT, storage
 
 KEPT_FOR, RECLAIM = "qhub/kept-for", "qhub/reclaim-policy"
 """Annotations: the deployment that a volume is kept for, and what was to become of it before."""
 
-NAMED = ("shared", "hub-db-dir", "data-conda-store-database-0")
+NAMED = ("shared", LENT, "hub-db-dir", "data-conda-store-database-0")
 """Claims of homes, shared folders and environments, and of the databases that know of them."""
 
 _HOME = ("component", "singleuser-storage")
@@ -28,15 +30,13 @@ Say = Callable[[str], None]
 
 def hold(cluster: Cluster, namespace: str, deployment: str, say: Say) -> None:
     """Have the volumes of people's data stay when their claims go."""
-    claims: dict[str, Any] = {}
-    with absent_is_done():
-        path = f"/api/v1/namespaces/{namespace}/persistentvolumeclaims"
-        claims = cluster.request("GET", path)
-    for claim in claims.get("items", ()):
+    for claim in (*_claims(cluster, namespace), *_claims(cluster, storage(namespace))):
         name, volume = claim["metadata"]["name"], claim["spec"].get("volumeName")
         labels = claim["metadata"].get("labels") or {}
         if volume and (name in NAMED or labels.get(_HOME[0]) == _HOME[1]):
             found = cluster.request("GET", f"/api/v1/persistentvolumes/{volume}")
+            if is_own(found["metadata"], deployment):
+                continue  # the way to the NFS server, which ends here: the files are behind that
             policy = _notes(found).get(RECLAIM) or found["spec"][_POLICY]
             _patch(cluster, volume, {KEPT_FOR: deployment, RECLAIM: policy}, {_POLICY: "Retain"})
             say(f"keeps {name}: PersistentVolume {volume}")
@@ -68,10 +68,19 @@ def unused(cluster: Cluster, namespace: str, deployment: str) -> dict[str, str]:
     }
 
 
+def _claims(cluster: Cluster, namespace: str) -> list[dict[str, Any]]:
+    """The claims of a namespace, which may be none or gone."""
+    with absent_is_done():
+        path = f"/api/v1/namespaces/{namespace}/persistentvolumeclaims"
+        return list(cluster.request("GET", path)["items"])
+    return []
+
+
 def _kept(cluster: Cluster, namespace: str, deployment: str) -> Iterator[dict[str, Any]]:
+    places = (namespace, storage(namespace))
     for volume in cluster.request("GET", "/api/v1/persistentvolumes")["items"]:
         claim = volume["spec"].get("claimRef") or {}
-        if _notes(volume).get(KEPT_FOR) == deployment and claim.get("namespace") == namespace:
+        if _notes(volume).get(KEPT_FOR) == deployment and claim.get("namespace") in places:
             yield volume
 
 

@@ -16,9 +16,8 @@ from qhub.errors import ClusterError
 from qhub.kubernetes.cluster import METADATA, Cluster
 from qhub.kubernetes.definitions import NEEDED_BY
 from qhub.kubernetes.keep import KEPT_FOR
-
-OWNER, PART = "app.kubernetes.io/instance", "app.kubernetes.io/part-of"
-"""Labels of a deployment's own objects: which one it is, and that it is one of qhub's."""
+from qhub.kubernetes.owned import is_own
+from qhub.kubernetes.spaces import LENT, storage
 
 PATIENCE_SECONDS = 45
 """How long volumes and the like may take to follow what they belonged to."""
@@ -84,17 +83,11 @@ def inside(cluster: Cluster, namespace: str) -> list[Remnant]:
     return sorted(found)
 
 
-def is_own(metadata: dict[str, Any], deployment: str) -> bool:
-    """Whether an object carries the labels of a deployment."""
-    labels = metadata.get("labels") or {}
-    return labels.get(PART) == "qhub" and labels.get(OWNER) == deployment
-
-
 def _is_of(metadata: dict[str, Any], namespace: str, deployment: str) -> bool:
     notes = metadata.get("annotations") or {}
     return (
         is_own(metadata, deployment)
-        or notes.get(_RELEASE_NAMESPACE) == namespace
+        or notes.get(_RELEASE_NAMESPACE) in (namespace, storage(namespace))
         or f"{NEEDED_BY}{deployment}" in notes
     )
 
@@ -129,11 +122,12 @@ def _remnant(kind: str, metadata: dict[str, Any]) -> Remnant:
 
 
 def _volumes(cluster: Cluster, namespace: str, kept: bool) -> Iterator[Remnant]:
-    """Volumes that were made for claims of the namespace."""
+    """Volumes that were made for claims of the namespace, and the one that is lent to it."""
     for volume in cluster.request("GET", "/api/v1/persistentvolumes")["items"]:
         claim = volume["spec"].get("claimRef") or {}
         is_kept = kept and KEPT_FOR in (volume["metadata"].get("annotations") or {})
-        if claim.get("namespace") == namespace and not is_kept:
+        lent = (claim.get("namespace"), claim.get("name")) == (storage(namespace), LENT)
+        if (lent or claim.get("namespace") == namespace) and not is_kept:
             yield _remnant("PersistentVolume", volume["metadata"])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qhub.kubernetes.cluster import Right
 from qhub.kubernetes.lease import NAMESPACE
+from qhub.kubernetes.spaces import storage
 
 _RBAC, _PRIORITY = "rbac.authorization.k8s.io", "scheduling.k8s.io"
 _EVERYWHERE = (
@@ -30,9 +31,21 @@ _INSIDE = (
 )
 
 
-def needed(namespace: str) -> list[Right]:
-    """The rights that a deployment into a namespace needs."""
+_OF_STORAGE = (
+    ("secrets", ""),
+    ("configmaps", ""),
+    ("services", ""),
+    ("persistentvolumeclaims", ""),
+    ("statefulsets", "apps"),
+    ("networkpolicies", "networking.k8s.io"),
+)
+
+
+def needed(namespace: str, *, nfs: bool = False) -> list[Right]:
+    """The rights that a deployment into a namespace needs; with `nfs`, one with an NFS server."""
+    of_storage = [Right("create", *one, storage(namespace)) for one in _OF_STORAGE]
     return [
+        *([Right("create", "persistentvolumes"), *of_storage] if nfs else ()),
         Right("list", "nodes"),
         Right("list", "storageclasses", "storage.k8s.io"),
         *(Right("create", resource, group) for resource, group in _EVERYWHERE),

@@ -223,7 +223,15 @@ def last_warning(cluster: Cluster, namespace: str, name: str, kind: str = "Pod")
         key=lambda event: str(event.last_timestamp or event.event_time or ""),
         default=None,
     )
-    return str(latest.message) if latest else ""
+    return _with_remedy(str(latest.message)) if latest else ""
+
+
+def _with_remedy(message: str) -> str:
+    """What to do, after what the cluster says and means otherwise."""
+    if "bad option" in message and "helper program" in message:
+        remedy = "install the NFS client on the nodes: nfs-common (Debian) or nfs-utils (RPM)"
+        return f"{message.strip()}\n    {remedy}"
+    return message
 
 
 def restart(cluster: Cluster, namespace: str, deployment: str) -> None:

@@ -1,6 +1,9 @@
-"""The namespaces of a deployment: its own, and beside it those of what needs more than it allows."""
+"""The namespaces of a deployment: its own, and beside it those of what needs more rights."""
 
 from __future__ import annotations
+
+LENT = "nfs-server"
+"""The claim of the volume that an NFS server lends to the others."""
 
 
 def gpu(namespace: str) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 from qhub.errors import ClusterError
 from qhub.kubernetes.cluster import ABSENT, CONFLICT, Cluster, absent_is_done
-from qhub.kubernetes.remains import OWNER, PART, Remnant, inside, is_own
+from qhub.kubernetes.owned import OWNER, PART, is_own
+from qhub.kubernetes.remains import Remnant, inside
 
 GRACE_SECONDS = 10
 """What people's programs get to end in order."""
@@ -78,11 +79,16 @@ def remove_namespace(
 
 def remove_priorities(cluster: Cluster, deployment: str) -> None:
     """Remove the PriorityClasses of a deployment, which are of no namespace."""
-    cluster.request(
-        "DELETE",
-        "/apis/scheduling.k8s.io/v1/priorityclasses",
-        labelSelector=f"{PART}=qhub,{OWNER}={deployment}",
-    )
+    _remove_own(cluster, "/apis/scheduling.k8s.io/v1/priorityclasses", deployment)
+
+
+def remove_volumes(cluster: Cluster, deployment: str) -> None:
+    """Remove the volumes that a deployment wrote down itself: the way to files, not the files."""
+    _remove_own(cluster, "/api/v1/persistentvolumes", deployment)
+
+
+def _remove_own(cluster: Cluster, path: str, deployment: str) -> None:
+    cluster.request("DELETE", path, labelSelector=f"{PART}=qhub,{OWNER}={deployment}")
 
 
 def _read(cluster: Cluster, namespace: str) -> dict[str, Any] | None:

@@ -14,7 +14,11 @@ from qhub.terraform import Event, Module
 
 _THERE = re.compile(r'"([^"/]+)" already exists')
 _RELEASE_THERE = re.compile("name that is still in use|another operation .* is in progress")
-_OF_NO_NAMESPACE = ("kubernetes_namespace", "kubernetes_priority_class")
+_OF_NO_NAMESPACE = (
+    "kubernetes_namespace",
+    "kubernetes_priority_class",
+    "kubernetes_persistent_volume_v1",
+)
 
 
 def adopt(place: Place, module: Module, steps: Steps, known: dict[str, str]) -> str | None:
@@ -68,12 +72,15 @@ def _forget_pending(place: Place, wanted: dict[str, str]) -> set[str]:
     """Releases that were begun and not finished: begun anew, they take over what there is."""
     from qhub.kubernetes.cluster import reach
     from qhub.kubernetes.helm import forget_pending
+    from qhub.kubernetes.spaces import beside
 
+    others = beside(place.namespace)
     cluster = reach(place.context)
     return {
         address
         for address, name in wanted.items()
-        if address.startswith("helm_release.") and forget_pending(cluster, place.namespace, name)
+        if address.startswith("helm_release.")
+        and any(forget_pending(cluster, one, name) for one in (place.namespace, *others))
     }
 
 
@@ -98,11 +105,11 @@ def _namespace(place: Place, address: str, name: str, own: set[str]) -> str:
     """Where an object is, which Terraform doesn't tell: some are beside the deployment's others."""
     from qhub.kubernetes.cluster import reach
     from qhub.kubernetes.remains import inside
+    from qhub.kubernetes.spaces import beside
 
-    beside = f"{place.namespace}-gpu"
-    if beside in own:
-        kind = re.sub(r"^kubernetes_|_v\d+\b.*|_", "", address.partition(".")[0])
-        there = inside(reach(place.context), beside)
+    kind = re.sub(r"^kubernetes_|_v\d+\b.*|_", "", address.partition(".")[0])
+    for other in sorted(own.intersection(beside(place.namespace))):
+        there = inside(reach(place.context), other)
         if any((one.kind.lower(), one.name) == (kind, name) for one in there):
-            return beside
+            return other
     return place.namespace

@@ -17,6 +17,7 @@ from qhub.errors import ClusterError, PreflightError, StageError
 from qhub.local.doctor import Finding
 from qhub.local.facts import Machine
 from qhub.local.settings import MachineSettings
+from qhub.releases import nfs_server
 from qhub.stages.base import Say, Stage
 
 if TYPE_CHECKING:
@@ -185,11 +186,20 @@ class ExistingInfrastructure(Stage[ExistingInputs, ClusterOutputs]):
             if not obstacles:
                 yield Finding("rights", "ok", "all that a deployment needs")
                 [default] = [name for name, is_it in cluster.storage_classes().items() if is_it][:1]
-                chosen = config.storage.shared_storage_class or default
-                yield Finding("storage", "ok", f"StorageClass {chosen} for shared files")
+                yield Finding("storage", "ok", _files(config, default))
                 yield _room(config, cluster, self.inputs(config).node_selectors["user"])
         except ClusterError as error:
             yield Finding("cluster", "fail", error.message, error.hint)
+
+
+def _files(config: Config, default: str) -> str:
+    """What homes and shared folders will be on."""
+    if nfs_server.wanted(config):
+        return (
+            f"an NFS server is brought for shared files, on a volume of StorageClass {default};"
+            " nodes mount it with nfs-common (Debian) or nfs-utils (RPM)"
+        )
+    return f"StorageClass {config.storage.shared_storage_class or default} for shared files"
 
 
 def _room(config: Config, cluster: Cluster, labels: dict[str, str]) -> Finding:
@@ -221,7 +231,7 @@ def _obstacles(config: Config, cluster: Cluster, inputs: ExistingInputs) -> Iter
             f"it is Kubernetes {version[0]}.{version[1]}, too old; upgrade it to"
             f" {OLDEST_KUBERNETES[0]}.{OLDEST_KUBERNETES[1]} or newer"
         )
-    lacking = cluster.lacking(needed(config.namespace))
+    lacking = cluster.lacking(needed(config.namespace, nfs=nfs_server.wanted(config)))
     if lacking:
         yield (
             f"you may not {', '.join(map(str, lacking))}; let its administrator bind you to"
@@ -233,12 +243,6 @@ def _obstacles(config: Config, cluster: Cluster, inputs: ExistingInputs) -> Iter
     if wanted and wanted not in classes:
         known = ", ".join(sorted(classes)) or "none"
         yield f"it has no StorageClass {wanted} (storage.shared_storage_class); it has: {known}"
-    if not wanted and config.storage.shared_access_mode == "ReadWriteMany":
-        yield (
-            "homes and shared folders need a StorageClass that several nodes can mount; name it"
-            " (storage.shared_storage_class), or, for a cluster of one node, set"
-            " storage.shared_access_mode: ReadWriteOnce"
-        )
     if not any(classes.values()):
         known = ", ".join(sorted(classes)) or "none"
         yield (

@@ -10,12 +10,16 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from qhub.config import Config
-from qhub.kubernetes.spaces import storage
+from qhub.kubernetes.spaces import gpu, storage
 from qhub.releases import nfs_server
 from qhub.releases.chart import mirrored
-from qhub.stages.base import CHARTS, InCluster, Log, Place, Process, Say, Stage, Volume
+from qhub.stages import release
+from qhub.stages.base import CHARTS, InCluster, Log, Place, Process, Release, Say, Stage, Volume
 from qhub.stages.infrastructure import ExistingInfrastructure
 from qhub.stages.logs import PodLog
+
+SERVER = "nfs-server"
+"""The NFS server's release, and what it makes."""
 
 GPU = "nvidia.com/gpu"
 GPU_PLUGIN = "nvcr.io/nvidia/k8s-device-plugin:v0.17.1"
@@ -129,12 +133,15 @@ class KubernetesInitialize(Stage[InitializeInputs, InitializeOutputs]):
         for what.
         """
         from qhub.kubernetes.cluster import reach
-        from qhub.kubernetes.sweep import remove_namespace, remove_priorities
+        from qhub.kubernetes.sweep import remove_namespace, remove_priorities, remove_volumes
 
         cluster = reach(place.context)
         try:
-            for namespace in (place.namespace, f"{place.namespace}-gpu"):
+            for namespace in (place.namespace, gpu(place.namespace)):
                 remove_namespace(cluster, namespace, place.name, say)
+            # A node whose pods are not all ended would wait for a server that is gone.
+            remove_volumes(cluster, place.name)
+            remove_namespace(cluster, storage(place.namespace), place.name, say)
         finally:
             remove_priorities(cluster, place.name)
 
@@ -146,19 +153,49 @@ class KubernetesInitialize(Stage[InitializeInputs, InitializeOutputs]):
             storage_namespace=storage(config.namespace) if nfs_server.wanted(config) else None,
         )
 
+    def check(self, outputs: InitializeOutputs) -> None:
+        from qhub.kubernetes.rollout import wait_ready
+
+        if outputs.storage_namespace:
+            sets = [SERVER]
+            wait_ready(self.name, outputs.context, outputs.storage_namespace, stateful_sets=sets)
+
+    def resume(self, config: Config, context: str) -> str | None:
+        from qhub.kubernetes import helm
+        from qhub.kubernetes.cluster import reach
+
+        if not nfs_server.wanted(config):
+            return None
+        found = helm.forget_pending(reach(context), storage(config.namespace), SERVER)
+        return f"the release {SERVER} was left {found}" if found else None
+
     def drift(self, outputs: InitializeOutputs) -> dict[str, str]:
         from qhub.kubernetes.cluster import reach
         from qhub.kubernetes.volumes import volumes
 
-        found = {one.name for one in volumes(reach(outputs.context), outputs.namespace)}
-        if outputs.shared_claim in found:
-            return {}
-        name = f"{outputs.namespace}/{outputs.shared_claim}"
-        address = "kubernetes_persistent_volume_claim_v1.shared"
-        return {address: f"the volume {name} of homes and shared folders is gone"}
+        found = {}
+        space, claims = (
+            outputs.storage_namespace,
+            volumes(reach(outputs.context), outputs.namespace),
+        )
+        if space and (reason := release.drift(outputs.context, space, SERVER)):
+            found["helm_release.nfs_server[0]"] = reason
+        if outputs.shared_claim not in {one.name for one in claims}:
+            name = f"{outputs.namespace}/{outputs.shared_claim}"
+            address = "kubernetes_persistent_volume_claim_v1.shared"
+            found[address] = f"the volume {name} of homes and shared folders is gone"
+        return found
+
+    def repair(self, outputs: InitializeOutputs) -> None:
+        if outputs.storage_namespace:
+            release.repair(outputs.context, outputs.storage_namespace, SERVER)
+
+    def releases(self, outputs: InitializeOutputs) -> list[Release]:
+        space = outputs.storage_namespace
+        return [release.shown(outputs.context, space, SERVER)] if space else []
 
     def processes(self, outputs: InitializeOutputs) -> list[Process]:
-        """All pods of the namespace, whichever stage they are of."""
+        """All pods of the namespace, whichever stage they are of, and the NFS server."""
         from qhub.kubernetes.cluster import reach
         from qhub.kubernetes.pods import pods
 
@@ -171,7 +208,8 @@ class KubernetesInitialize(Stage[InitializeInputs, InitializeOutputs]):
                 restarts=pod.restarts,
                 pod=pod.pod,
             )
-            for pod in pods(reach(outputs.context), outputs.namespace)
+            for space in _spaces(outputs)
+            for pod in pods(reach(outputs.context), space)
         ]
 
     def notices(self, outputs: InitializeOutputs) -> list[str]:
@@ -183,7 +221,8 @@ class KubernetesInitialize(Stage[InitializeInputs, InitializeOutputs]):
         cluster = reach(outputs.context)
         name = outputs.priority_classes["services"].removesuffix("-services")
         unused = keep.unused(cluster, outputs.namespace, name)
-        return [text for _, _, text in pod_troubles(cluster, outputs.namespace)] + [
+        troubles = [one for space in _spaces(outputs) for one in pod_troubles(cluster, space)]
+        return [text for _, _, text in troubles] + [
             f"PersistentVolume {volume}, kept for {claim}, is not in use: the claim asks for"
             " another class or size, or had a volume already"
             for claim, volume in unused.items()
@@ -193,15 +232,21 @@ class KubernetesInitialize(Stage[InitializeInputs, InitializeOutputs]):
         from qhub.kubernetes.cluster import reach
         from qhub.kubernetes.volumes import volumes
 
-        found = volumes(reach(outputs.context), outputs.namespace)
+        cluster = reach(outputs.context)
+        found = [one for space in _spaces(outputs) for one in volumes(cluster, space)]
         return [Volume(**asdict(volume)) for volume in found]
 
     def logs(self, outputs: InitializeOutputs) -> Mapping[str, Log]:
         from qhub.kubernetes.cluster import reach
         from qhub.kubernetes.logs import names
 
-        found = names(reach(outputs.context), outputs.namespace)
         return {
-            name: PodLog(outputs.context, outputs.namespace, name, tuple(pods))
-            for name, pods in found.items()
+            name: PodLog(outputs.context, space, name, tuple(pods))
+            for space in reversed(_spaces(outputs))  # of the same name, the deployment's own
+            for name, pods in names(reach(outputs.context), space).items()
         }
+
+
+def _spaces(outputs: InitializeOutputs) -> tuple[str, ...]:
+    """The namespaces that a person is shown."""
+    return (outputs.namespace, *filter(None, [outputs.storage_namespace]))

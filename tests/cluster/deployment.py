@@ -127,9 +127,9 @@ class ClusterDeployment:
         return person
 
 
-def new_deployment(cluster: Cluster, folder: Path) -> ClusterDeployment:
+def new_deployment(cluster: Cluster, folder: Path, prefix: str = "q") -> ClusterDeployment:
     """One that is not deployed yet: two people, SSH, the mirror of the tests where there is one."""
-    namespace = f"q{secrets.token_hex(4)}"
+    namespace = f"{prefix}{secrets.token_hex(4)}"
     config: dict[str, Any] = {
         "project_name": PROJECT,
         "namespace": namespace,
