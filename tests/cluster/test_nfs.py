@@ -1,4 +1,4 @@
-"""Files of all nodes in a cluster that has no shared file system: the NFS server that is brought."""
+"""Files of all nodes, in a cluster without a shared file system: the NFS server that is brought."""
 
 from __future__ import annotations
 
