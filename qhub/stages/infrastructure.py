@@ -243,12 +243,6 @@ def _obstacles(config: Config, cluster: Cluster, inputs: ExistingInputs) -> Iter
     if wanted and wanted not in classes:
         known = ", ".join(sorted(classes)) or "none"
         yield f"it has no StorageClass {wanted} (storage.shared_storage_class); it has: {known}"
-    if not wanted and config.storage.shared_access_mode == "ReadWriteMany":
-        yield (
-            "homes and shared folders need a StorageClass that several nodes can mount; name it"
-            " (storage.shared_storage_class), or, for a cluster of one node, set"
-            " storage.shared_access_mode: ReadWriteOnce"
-        )
     if not any(classes.values()):
         known = ", ".join(sorted(classes)) or "none"
         yield (
