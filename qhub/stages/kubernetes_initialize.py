@@ -153,12 +153,11 @@ class KubernetesInitialize(Stage[InitializeInputs, InitializeOutputs]):
             storage_namespace=storage(config.namespace) if nfs_server.wanted(config) else None,
         )
 
-    def check(self, outputs: InitializeOutputs) -> None:
+    def check(self, outputs: InitializeOutputs, say: Say) -> None:
         from qhub.kubernetes.rollout import wait_ready
 
-        if outputs.storage_namespace:
-            sets = [SERVER]
-            wait_ready(self.name, outputs.context, outputs.storage_namespace, stateful_sets=sets)
+        if space := outputs.storage_namespace:
+            wait_ready(self.name, outputs.context, space, stateful_sets=[SERVER], say=say)
 
     def resume(self, config: Config, context: str) -> str | None:
         from qhub.kubernetes import helm
@@ -174,10 +173,8 @@ class KubernetesInitialize(Stage[InitializeInputs, InitializeOutputs]):
         from qhub.kubernetes.volumes import volumes
 
         found = {}
-        space, claims = (
-            outputs.storage_namespace,
-            volumes(reach(outputs.context), outputs.namespace),
-        )
+        space = outputs.storage_namespace
+        claims = volumes(reach(outputs.context), outputs.namespace)
         if space and (reason := release.drift(outputs.context, space, SERVER)):
             found["helm_release.nfs_server[0]"] = reason
         if outputs.shared_claim not in {one.name for one in claims}:
