@@ -1,0 +1,30 @@
+# Runs NFS-Ganesha. Where it can't lend the files, it serves on without them, and its port is open
+# all the same: here that ends it, and only a server that lends them is said to have started.
+set -eu
+log=/run/ganesha/log ready=/run/ganesha/ready
+
+tell() {
+  fault=
+  while IFS= read -r line; do
+    printf '%s\n' "$line"
+    case $line in
+      *":EXPORT :CRIT :"* | *"No export entries found"*) fault=${fault:-$line} ;;
+      *"NFS SERVER INITIALIZED"*) break ;;
+    esac
+  done
+  if [ -z "$fault" ]; then
+    : >"$ready"
+    exec cat
+  fi
+  kill "$$"
+  cat
+  printf '%s\n' "/export can't be lent; further up is why: $fault"
+}
+
+rm -f "$log" "$ready" # of the container before this one
+mkfifo "$log"
+tell <"$log" &
+
+# The kubelet made the folder for root alone; whoever mounts it may pass through.
+chmod 0755 /export
+exec ganesha.nfsd -F -L STDOUT -p /run/ganesha/ganesha.pid -f /etc/qhub/ganesha.conf >"$log" 2>&1
