@@ -9,16 +9,16 @@ tell() {
     printf '%s\n' "$line"
     case $line in
       *":EXPORT :CRIT :"* | *"No export entries found"*) fault=${fault:-$line} ;;
-      *"NFS SERVER INITIALIZED"*) break ;;
+      *"NFS SERVER INITIALIZED"*)
+        [ -n "$fault" ] || : >"$ready"
+        break
+        ;;
     esac
   done
-  if [ -z "$fault" ]; then
-    : >"$ready"
-    exec cat
-  fi
-  kill "$$"
-  cat
+  [ -n "$fault" ] || exec cat
   printf '%s\n' "/export can't be lent; further up is why: $fault"
+  kill "$$"
+  exec cat >/dev/null # of its end, which would hide what led to it
 }
 
 rm -f "$log" "$ready" # of the container before this one

@@ -1,0 +1,62 @@
+"""How the nfs-server chart starts NFS-Ganesha: played by a program that says what that says."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from qhub.stages.base import CHARTS
+
+SCRIPT = CHARTS / "nfs-server" / "files" / "serve.sh"
+STARTED = "nfs_start :NFS STARTUP :EVENT :             NFS SERVER INITIALIZED"
+NO_HANDLES = "init_export_root :EXPORT :CRIT :Lookup failed on path, ExportId=1 Path=/export"
+NO_EXPORT = "main :NFS STARTUP :WARN :No export entries found in configuration file !!!"
+HARMLESS = "gsh_dbus_pkginit :DBUS :CRIT :dbus_bus_get failed"
+
+
+def serve(folder: Path, *lines: str) -> tuple[int, list[str], bool]:
+    """Run the script, whose server says these lines and ends after a second unless told to.
+
+    Returns:
+        How the server ended, what was printed, and whether it was said to have started.
+    """
+    server = folder / "ganesha.nfsd"
+    said = "".join(f"echo '{line}'\n" for line in lines)
+    server.write_text(f"#!/bin/sh\ntrap 'echo ended; exit 3' TERM\n{said}sleep 1 & wait\n")
+    server.chmod(0o755)
+    (folder / "export").mkdir(mode=0o700)
+    script = SCRIPT.read_text("utf-8").replace("/run/ganesha", str(folder))
+    (folder / "serve.sh").write_text(script.replace("/export\n", f"{folder}/export\n"))
+    done = subprocess.run(
+        ["/bin/sh", str(folder / "serve.sh")],
+        env={"PATH": f"{folder}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert (folder / "export").stat().st_mode & 0o777 == 0o755
+    return done.returncode, done.stdout.splitlines(), (folder / "ready").exists()
+
+
+def test_a_server_that_lends_the_files_has_started(tmp_path: Path) -> None:
+    code, told, ready = serve(tmp_path, HARMLESS, STARTED, "later")
+    assert (code, ready) == (0, True)
+    assert told == [HARMLESS, STARTED, "later"]
+
+
+@pytest.mark.parametrize("fault", [NO_HANDLES, NO_EXPORT])
+def test_a_server_that_lacks_the_files_is_ended_and_says_why_last(tmp_path: Path, fault: str) -> None:
+    code, told, ready = serve(tmp_path, fault, STARTED)
+    assert (code, ready) == (3, False)
+    assert told[-1] == f"/export can't be lent; further up is why: {fault}"
+
+
+def test_a_start_before_this_one_counts_for_nothing(tmp_path: Path) -> None:
+    (tmp_path / "ready").touch()
+    (tmp_path / "log").touch()
+    code, _, ready = serve(tmp_path, HARMLESS)
+    assert (code, ready) == (0, False)
