@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,98 +15,173 @@ from qhub.kubernetes.cluster import Cluster
 from tests.cluster import inventory
 from tests.cluster.conftest import node_address, resolve
 from tests.cluster.deployment import ClusterDeployment, new_deployment
+from tests.cluster.test_safety import exists, is_locked, kill_when
 from tests.local.browser import Person
 
-pytestmark = pytest.mark.skipif(
-    os.environ.get("QHUB_TEST_NFS") != "1",
-    reason="QHUB_TEST_NFS=1 is not set: nodes must be able to mount NFS",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(1800),
+    pytest.mark.skipif(
+        os.environ.get("QHUB_TEST_NFS") != "1",
+        reason="QHUB_TEST_NFS=1 is not set: nodes must be able to mount NFS",
+    ),
+]
 
-WRITE = "open({path!r}, 'w').write({text!r}); import os; print(os.stat({path!r}).st_uid)"
-TRY = """\
+STAGE = "03-kubernetes-initialize"
+OWNED = "import os; s = os.stat({path!r}); print(s.st_uid, s.st_gid, oct(s.st_mode & 0o7777))"
+TRIES = """\
 import os
-for path in ('/shared/users/note', '/home/ada/own', '/home/ada'):
+def tried(what, *arguments):
     try:
-        print(open(path).read() if os.path.isfile(path) else os.listdir(path))
+        print(what(*arguments))
     except OSError as error:
         print(type(error).__name__)
+note, own = '/shared/users/note', '/shared/users/own'
+tried(lambda: open(note).read())
+tried(lambda: open(own).read())
+tried(lambda: open(own, 'a'))
+tried(os.chmod, note, 0o777)
+tried(os.chown, note, os.getuid(), -1)
+tried(os.listdir, '/shared/admin')
 """
+REFUSED = ["PermissionError"] * 4 + ["FileNotFoundError"]
+"""His own and his group's folders are all that he has; the rest of others' is not for him."""
 
 
-def lent(deployment: ClusterDeployment) -> str:
-    """The volume behind the server."""
-    core = deployment.cluster.core
-    found = deployment.cluster.ask(
-        core.read_namespaced_persistent_volume_claim,
-        "nfs-server",
-        f"{deployment.namespace}-storage",
-    )
-    return str(found.spec.volume_name)
-
-
-def restart_server(deployment: ClusterDeployment) -> None:
-    """End the server's pod, and wait for the next one."""
-    core, space = deployment.cluster.core, f"{deployment.namespace}-storage"
-    ask = deployment.cluster.ask
-    before = ask(core.read_namespaced_pod, "nfs-server-0", space).metadata.uid
-    ask(core.delete_namespaced_pod, "nfs-server-0", space)
-    deadline = time.monotonic() + 180
-    while time.monotonic() < deadline:
-        pods = ask(core.list_namespaced_pod, space).items
-        if any(
-            pod.metadata.uid != before
-            and any(one.ready for one in pod.status.container_statuses or ())
-            for pod in pods
-        ):
-            return
-        time.sleep(1)
-    raise AssertionError("the server did not come back")
-
-
-def written(person: Person, path: str, text: str) -> str:
-    return person.run(WRITE.format(path=path, text=text))
-
-
-@pytest.mark.timeout(2400)
-def test_files_are_everybodys_own_by_a_server_of_ours(
+@pytest.fixture
+def lending(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+) -> Iterator[ClusterDeployment]:
+    """A deployment that is not told how nodes share files; it's gone afterwards."""
     deployment = new_deployment(cluster, tmp_path, "qnfs")
     resolve(monkeypatch, deployment.domain, node_address(cluster))
     del deployment.config["storage"]["shared_access_mode"]
     try:
-        deployment.deploy()
-        ada = deployment.at_work("ada")
-        assert written(ada, "own", "what ada made") == "21000\n"
-        assert written(ada, "/shared/users/note", "for all") == "21000\n"
-        ben = deployment.at_work("ben")
-        assert ben.run(TRY).splitlines()[0] == "for all"
-        assert "what ada made" not in ben.run(TRY)
-
-        restart_server(deployment)
-        assert ada.run("print(open('own').read())") == "what ada made\n"
-        assert written(ben, "/shared/users/later", "after a restart") == "21001\n"
-
-        again = deployment.qhub("deploy", "--yes")
-        assert again.returncode == 0, again.stderr
-        status = deployment.qhub("status")
-        assert "nfs-server" in status.stdout
-        assert deployment.qhub("logs", "nfs-server", "--lines", "5").stdout
-
-        behind = lent(deployment)
-        done = deployment.qhub("destroy", "--yes", "--keep-data")
-        assert done.returncode == 0, done.stderr
-        assert f"keeps nfs-server: PersistentVolume {behind}" in done.stderr
-        kept = inventory.left(cluster, deployment.namespace, seconds=5)
-        assert f"PersistentVolume {behind}" in kept
-        assert {name.split()[0] for name in kept} == {"PersistentVolume"}
-        assert len(kept) == 2  # and that of the hub's database
-
-        deployment.deploy()
-        assert lent(deployment) == behind
-        ada = deployment.at_work("ada")
-        assert ada.run("print(open('own').read())") == "what ada made\n"
-        assert ada.run("print(open('/shared/users/later').read())") == "after a restart\n"
+        yield deployment
     finally:
         deployment.destroy()
-    assert not inventory.left(cluster, deployment.namespace)
+        assert not inventory.left(cluster, deployment.namespace)
+
+
+def server(deployment: ClusterDeployment, kind: str = "statefulsets") -> str:
+    """Where the cluster keeps an object of the server."""
+    group = {"statefulsets": "/apis/apps/v1"}.get(kind, "/api/v1")
+    name = "nfs-server-0" if kind == "pods" else "nfs-server"
+    return f"{group}/namespaces/{deployment.namespace}-storage/{kind}/{name}"
+
+
+def lent(deployment: ClusterDeployment) -> str:
+    """The volume behind the server."""
+    claim = deployment.cluster.request("GET", server(deployment, "persistentvolumeclaims"))
+    return str(claim["spec"]["volumeName"])
+
+
+def is_ready(deployment: ClusterDeployment) -> bool:
+    found = deployment.cluster.request("GET", server(deployment))
+    return bool(found["status"].get("readyReplicas"))
+
+
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = 180) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.5)
+
+
+def kill_server(deployment: ClusterDeployment) -> None:
+    """End the server's pod at once, as the end of its node does, and wait for the next one."""
+    path = server(deployment, "pods")
+    before = deployment.cluster.request("GET", path)["metadata"]["uid"]
+    deployment.cluster.request("DELETE", path, gracePeriodSeconds=0)
+
+    def is_another() -> bool:
+        if not exists(deployment.cluster, path):
+            return False
+        return bool(deployment.cluster.request("GET", path)["metadata"]["uid"] != before)
+
+    wait_for(is_another, "no other pod came")
+    wait_for(lambda: is_ready(deployment), "the server did not come back")
+
+
+def write(person: Person, path: str, text: str, mode: str = "w") -> str:
+    """Write a file as somebody, and return whose it is then."""
+    code = f"open({path!r}, {mode!r}).write({text!r})\n{OWNED.format(path=path)}"
+    return person.run(code).strip()
+
+
+def read(person: Person, path: str) -> str:
+    return person.run(f"print(open({path!r}).read(), end='')", seconds=90)
+
+
+def status(deployment: ClusterDeployment) -> dict[str, Any]:
+    shown = deployment.qhub("status", "--output", "json")
+    return json.loads(shown.stdout)  # type: ignore[no-any-return]
+
+
+def test_files_are_peoples_own_and_outlive_server_and_deployment(
+    lending: ClusterDeployment, cluster: Cluster
+) -> None:
+    lending.deploy()
+    ada = lending.at_work("ada")
+    assert write(ada, "own", "what ada made").startswith("21000 20000 ")
+    # Of the group by her second one alone, which the server has to believe her.
+    assert write(ada, "/shared/users/note", "for all\n") == "21000 20001 0o664"
+    assert write(ada, "/shared/users/own", "for her").startswith("21000 20001 ")
+    ada.run("import os; os.chmod('/shared/users/own', 0o600)")
+
+    ben = lending.at_work("ben")
+    assert ben.run(TRIES).split("\n")[2:-1] == REFUSED
+    assert ben.run(TRIES).startswith("for all\n")
+    assert write(ben, "/shared/users/note", "and by ben\n", "a") == "21000 20001 0o664"
+    assert read(ada, "/shared/users/note") == "for all\nand by ben\n"
+
+    kill_server(lending)
+    assert read(ada, "own") == "what ada made"
+    assert write(ben, "/shared/users/later", "after its end").startswith("21001 20001 ")
+
+    assert not lending.deploy()["changed"]
+    found = status(lending)
+    assert found["is_well"]
+    assert {one["name"] for one in found["releases"]} >= {"nfs-server", "jupyterhub"}
+    assert {one["name"] for one in found["volumes"]} >= {"shared", "nfs-server"}
+    assert "NFS SERVER INITIALIZED" in lending.qhub("logs", "nfs-server").stdout
+
+    behind = lent(lending)
+    done = lending.qhub("destroy", "--yes", "--keep-data")
+    assert done.returncode == 0, done.stderr
+    assert f"keeps nfs-server: PersistentVolume {behind}" in done.stderr
+    kept = inventory.left(cluster, lending.namespace, seconds=5)
+    assert f"PersistentVolume {behind}" in kept
+    assert {name.split()[0] for name in kept} == {"PersistentVolume"}
+    assert len(kept) == 2  # and that of the hub's database
+
+    lending.deploy()
+    assert lent(lending) == behind
+    ada = lending.at_work("ada")
+    assert read(ada, "own") == "what ada made"
+    assert read(ada, "/shared/users/later") == "after its end"
+
+
+def test_a_server_that_drifted_is_put_right_and_a_dead_one_is_destroyed(
+    lending: ClusterDeployment, cluster: Cluster
+) -> None:
+    running = lending.start("deploy", "--yes", "--until", "03")
+    release = f"/api/v1/namespaces/{lending.namespace}-storage/secrets/sh.helm.release.v1"
+    kill_when(
+        running,
+        lambda: is_locked(cluster, lending, STAGE) and exists(cluster, f"{release}.nfs-server.v1"),
+    )
+    lending.deploy()
+    assert status(lending)["is_well"]
+
+    scaled = {"spec": {"replicas": 0}}
+    cluster.request("PATCH", server(lending), scaled, content_type="application/merge-patch+json")
+    drift = [text for stage in status(lending)["stages"] for text in stage["drift"]]
+    assert any("nfs-server" in text and "spec.replicas is 0, not 1" in text for text in drift)
+    lending.deploy()
+    wait_for(lambda: is_ready(lending), "the server did not come back")
+
+    ada = lending.at_work("ada")
+    write(ada, "own", "what ada made")
+    cluster.request("DELETE", server(lending))  # with people's pods still at their files
+    wait_for(lambda: not exists(cluster, server(lending, "pods")), "the server did not go")

@@ -49,7 +49,9 @@ def test_a_server_that_lends_the_files_has_started(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("fault", [NO_HANDLES, NO_EXPORT])
-def test_a_server_that_lacks_the_files_is_ended_and_says_why_last(tmp_path: Path, fault: str) -> None:
+def test_a_server_that_lacks_the_files_is_ended_and_says_why_last(
+    tmp_path: Path, fault: str
+) -> None:
     code, told, ready = serve(tmp_path, fault, STARTED)
     assert (code, ready) == (3, False)
     assert told[-1] == f"/export can't be lent; further up is why: {fault}"
