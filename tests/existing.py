@@ -117,6 +117,7 @@ default_images:
   dask_worker: team/dask-worker:2026.11
   dask_gateway: team/dask-gateway:2026.3
   conda_store: team/conda-store:2025.2
+  nfs_server: registry.example.org:5000/team/ganesha:4
 """.replace("{digest}", "0123456789abcdef" * 4),
     "limits": """\
 cluster:

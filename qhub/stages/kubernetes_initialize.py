@@ -102,6 +102,7 @@ class KubernetesInitialize(Stage[InitializeInputs, InitializeOutputs]):
     Outputs = InitializeOutputs
     depends_on = (ExistingInfrastructure,)
     sources: ClassVar[Mapping[str, Path]] = {"nfs-server": CHARTS / "nfs-server"}
+    made: ClassVar[Mapping[str, str]] = {SERVER: "helm_release.nfs_server[0]"}
 
     def inputs(self, config: Config) -> InitializeInputs:
         storage, cluster = config.storage, config.cluster
@@ -176,7 +177,7 @@ class KubernetesInitialize(Stage[InitializeInputs, InitializeOutputs]):
         space = outputs.storage_namespace
         claims = volumes(reach(outputs.context), outputs.namespace)
         if space and (reason := release.drift(outputs.context, space, SERVER)):
-            found["helm_release.nfs_server[0]"] = reason
+            found[self.made[SERVER]] = reason
         if outputs.shared_claim not in {one.name for one in claims}:
             name = f"{outputs.namespace}/{outputs.shared_claim}"
             address = "kubernetes_persistent_volume_claim_v1.shared"
