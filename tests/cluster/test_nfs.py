@@ -125,14 +125,14 @@ def test_files_are_peoples_own_and_outlive_server_and_deployment(
     ada = lending.at_work("ada")
     assert write(ada, "own", "what ada made").startswith("21000 20000 ")
     # Of the group by her second one alone, which the server has to believe her.
-    assert write(ada, "/shared/users/note", "for all\n") == "21000 20001 0o664"
+    assert write(ada, "/shared/users/note", "for all\n") == "21000 20001 0o660"
     assert write(ada, "/shared/users/own", "for her").startswith("21000 20001 ")
     ada.run("import os; os.chmod('/shared/users/own', 0o600)")
 
     ben = lending.at_work("ben")
     assert ben.run(TRIES).split("\n")[2:-1] == REFUSED
     assert ben.run(TRIES).startswith("for all\n")
-    assert write(ben, "/shared/users/note", "and by ben\n", "a") == "21000 20001 0o664"
+    assert write(ben, "/shared/users/note", "and by ben\n", "a") == "21000 20001 0o660"
     assert read(ada, "/shared/users/note") == "for all\nand by ben\n"
 
     kill_server(lending)
