@@ -13,6 +13,7 @@ from qhub.stages.base import CHARTS
 SCRIPT = CHARTS / "nfs-server" / "files" / "serve.sh"
 STARTED = "nfs_start :NFS STARTUP :EVENT :             NFS SERVER INITIALIZED"
 NO_HANDLES = "init_export_root :EXPORT :CRIT :Lookup failed on path, ExportId=1 Path=/export"
+NO_FOLDER = "vfs_create_export :FSAL :CRIT :resolve_posix_filesystem(/export) returned No such file"
 NO_EXPORT = "main :NFS STARTUP :WARN :No export entries found in configuration file !!!"
 HARMLESS = "gsh_dbus_pkginit :DBUS :CRIT :dbus_bus_get failed"
 
@@ -48,13 +49,20 @@ def test_a_server_that_lends_the_files_has_started(tmp_path: Path) -> None:
     assert told == [HARMLESS, STARTED, "later"]
 
 
-@pytest.mark.parametrize("fault", [NO_HANDLES, NO_EXPORT])
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        ([NO_HANDLES], NO_HANDLES),
+        ([HARMLESS, NO_FOLDER, NO_EXPORT], NO_FOLDER),
+        ([NO_EXPORT], "see further up"),
+    ],
+)
 def test_a_server_that_lacks_the_files_is_ended_and_says_why_last(
-    tmp_path: Path, fault: str
+    lines: list[str], why: str, tmp_path: Path
 ) -> None:
-    code, told, ready = serve(tmp_path, fault, STARTED)
+    code, told, ready = serve(tmp_path, *lines, STARTED)
     assert (code, ready) == (3, False)
-    assert told[-1] == f"/export can't be lent; further up is why: {fault}"
+    assert told[-1] == f"/export can't be lent: {why}"
 
 
 def test_a_start_before_this_one_counts_for_nothing(tmp_path: Path) -> None:

@@ -4,11 +4,16 @@ set -eu
 log=/run/ganesha/log ready=/run/ganesha/ready
 
 tell() {
-  fault=
+  fault='' why=''
   while IFS= read -r line; do
     printf '%s\n' "$line"
     case $line in
-      *":EXPORT :CRIT :"* | *"No export entries found"*) fault=${fault:-$line} ;;
+      *":EXPORT :CRIT :"* | *"No export entries found"*) fault=yes ;;
+    esac
+    case $line in
+      *":EXPORT :CRIT :"* | *":FSAL :CRIT :"* | *":CONFIG :CRIT :"* | *":NFS STARTUP :CRIT :"*)
+        why=${why:-$line} # the first led to the others
+        ;;
       *"NFS SERVER INITIALIZED"*)
         [ -n "$fault" ] || : >"$ready"
         break
@@ -16,7 +21,7 @@ tell() {
     esac
   done
   [ -n "$fault" ] || exec cat
-  printf '%s\n' "/export can't be lent; further up is why: $fault"
+  printf '%s\n' "/export can't be lent: ${why:-see further up}"
   kill "$$"
   exec cat >/dev/null # of its end, which would hide what led to it
 }
