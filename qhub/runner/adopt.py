@@ -104,12 +104,18 @@ def _own(place: Place, wanted: dict[str, str]) -> dict[str, str]:
 def _namespace(place: Place, address: str, name: str, own: set[str]) -> str:
     """Where an object is, which Terraform doesn't tell: some are beside the deployment's others."""
     from qhub.kubernetes.cluster import reach
+    from qhub.kubernetes.helm import find
     from qhub.kubernetes.remains import inside
     from qhub.kubernetes.spaces import beside
 
+    cluster = reach(place.context)
     kind = re.sub(r"^kubernetes_|_v\d+\b.*|_", "", address.partition(".")[0])
     for other in sorted(own.intersection(beside(place.namespace))):
-        there = inside(reach(place.context), other)
-        if any((one.kind.lower(), one.name) == (kind, name) for one in there):
+        if address.startswith("helm_release."):
+            is_there = find(cluster, other, name) is not None
+        else:
+            there = inside(cluster, other)
+            is_there = any((one.kind.lower(), one.name) == (kind, name) for one in there)
+        if is_there:
             return other
     return place.namespace

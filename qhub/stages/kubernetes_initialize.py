@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from qhub.config import Config
+from qhub.errors import ClusterError, StageError
 from qhub.kubernetes.spaces import gpu, storage
 from qhub.releases import nfs_server
 from qhub.releases.chart import mirrored
@@ -138,13 +139,37 @@ class KubernetesInitialize(Stage[InitializeInputs, InitializeOutputs]):
 
         cluster = reach(place.context)
         try:
+            self._revive(place, say)
             for namespace in (place.namespace, gpu(place.namespace)):
                 remove_namespace(cluster, namespace, place.name, say)
-            # A node whose pods are not all ended would wait for a server that is gone.
             remove_volumes(cluster, place.name)
             remove_namespace(cluster, storage(place.namespace), place.name, say)
         finally:
             remove_priorities(cluster, place.name)
+
+    def _revive(self, place: Place, say: Say) -> None:
+        """Have the NFS server answer while people's pods end; a node would wait for it for ever."""
+        from qhub.kubernetes import helm
+        from qhub.kubernetes.cluster import absent_is_done, reach
+        from qhub.kubernetes.owned import is_own
+        from qhub.kubernetes.rollout import wait_ready
+
+        cluster, space = reach(place.context), storage(place.namespace)
+        found = None
+        with absent_is_done():
+            namespace = cluster.request("GET", f"/api/v1/namespaces/{space}")
+            if is_own(namespace["metadata"], place.name):
+                found = helm.find(cluster, space, SERVER)
+        if found is None or not helm.drift(cluster, found):
+            return
+        say("puts the NFS server right first: nodes wait for it while pods end")
+        try:
+            helm.repair(cluster, found)
+            sets = [SERVER]
+            wait_ready(self.name, place.context, space, stateful_sets=sets, deadline=60, say=say)
+        except (ClusterError, StageError) as error:
+            reason = error.message.partition("\n")[0]
+            say(f"goes on without it, so that nodes may wait for their mounts: {reason}")
 
     def example(self, config: Config) -> InitializeOutputs:
         return InitializeOutputs(

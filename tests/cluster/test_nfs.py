@@ -185,3 +185,6 @@ def test_a_server_that_drifted_is_put_right_and_a_dead_one_is_destroyed(
     write(ada, "own", "what ada made")
     cluster.request("DELETE", server(lending))  # with people's pods still at their files
     wait_for(lambda: not exists(cluster, server(lending, "pods")), "the server did not go")
+    done = lending.qhub("destroy", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "puts the NFS server right first" in done.stderr

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from qhub.runner.adopt import _name
+from qhub.runner.adopt import _name, _namespace
 from qhub.stages import of
+from qhub.stages.base import Place
 from qhub.terraform import Engine, Event, Module
+
+from .kubernetes.api import api
 
 IN_USE = "cannot re-use a name that is still in use"
 BUSY = "another operation (install/upgrade/rollback) is in progress"
@@ -54,3 +57,21 @@ def test_every_release_of_ours_is_found_by_its_address() -> None:
             label = part.partition('"')[0]
             event = error(f"helm_release.{label}", IN_USE)
             assert _name(event, module(stage.templates)), f"{stage.name} {label}"
+
+
+def test_a_release_is_looked_for_beside_the_deployments_own_namespace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Place("lab", "demo", "demo-demo")
+    own = {"demo", "demo-storage"}
+    with api(tmp_path) as served:
+        monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
+        served.release("traefik", "")
+        served.release("nfs-server", "")
+        assert _namespace(place, "helm_release.traefik", "traefik", own) == "demo"
+        for path in [one for one in served.objects if "nfs-server" in one]:
+            moved = path.replace("/demo/", "/demo-storage/")
+            served.objects[moved] = served.objects.pop(path)
+        address = "helm_release.nfs_server[0]"
+        assert _namespace(place, address, "nfs-server", own) == "demo-storage"
+        assert _namespace(place, address, "nfs-server", {"demo"}) == "demo"
