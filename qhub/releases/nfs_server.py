@@ -17,6 +17,11 @@ def wanted(config: Config) -> bool:
     return storage.shared_storage_class is None and storage.shared_access_mode == "ReadWriteMany"
 
 
+def storage_class(config: Config) -> str:
+    """What the volume is said to be of; there is no such class, so that nothing makes another."""
+    return f"{config.project_name}-{config.namespace}-shared"
+
+
 def values(config: Config) -> dict[str, Any]:
     """What the chart is told."""
     return {"image": str(mirrored(config, config.default_images.nfs_server or IMAGE))}

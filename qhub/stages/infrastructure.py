@@ -220,10 +220,32 @@ def _room(config: Config, cluster: Cluster, labels: dict[str, str]) -> Finding:
     )
 
 
+def _fixed(config: Config, cluster: Cluster) -> Iterator[str]:
+    """What the volumes of people's files, where they are there, can't become."""
+    from qhub.kubernetes.spaces import LENT, storage
+    from qhub.kubernetes.volumes import obstacles
+
+    asked, space = config.storage, config.namespace
+    places = [(space, SHARED, asked.shared_storage_class, asked.shared_access_mode)]
+    if nfs_server.wanted(config):
+        lent = nfs_server.storage_class(config)
+        places = [(space, SHARED, lent, "ReadWriteMany")]
+        places += [(storage(space), LENT, None, "ReadWriteOnce")]
+    for namespace, claim, storage_class, mode in places:
+        for obstacle in obstacles(
+            cluster,
+            namespace,
+            claim,
+            size=str(asked.shared_filesystem + asked.conda_store),
+            storage_class=storage_class,
+            access_mode=mode,
+        ):
+            yield f"the volume of people's files stays as it is: {obstacle}; {_MOVE}"
+
+
 def _obstacles(config: Config, cluster: Cluster, inputs: ExistingInputs) -> Iterator[str]:
     """What the cluster lacks, each with what to do."""
     from qhub.kubernetes.rights import needed
-    from qhub.kubernetes.volumes import obstacles
 
     version = cluster.version()
     if version < OLDEST_KUBERNETES:
@@ -249,16 +271,7 @@ def _obstacles(config: Config, cluster: Cluster, inputs: ExistingInputs) -> Iter
             f"none of its StorageClasses is the default one (it has: {known}); mark one: kubectl"
             " annotate storageclass NAME storageclass.kubernetes.io/is-default-class=true"
         )
-    storage = config.storage
-    for obstacle in obstacles(
-        cluster,
-        config.namespace,
-        SHARED,
-        size=str(storage.shared_filesystem + storage.conda_store),
-        storage_class=storage.shared_storage_class,
-        access_mode=storage.shared_access_mode,
-    ):
-        yield f"the volume of people's files stays as it is: {obstacle}; {_MOVE}"
+    yield from _fixed(config, cluster)
     for purpose, labels in inputs.node_selectors.items():
         if not cluster.has_node(labels):
             shown = ", ".join(f"{key}={value}" for key, value in labels.items())

@@ -12,6 +12,7 @@ from qhub.kubernetes.rights import needed
 from qhub.kubernetes.rollout import last_warning
 from qhub.releases import nfs_server
 from qhub.releases.images import images
+from qhub.stages.infrastructure import _fixed
 from qhub.stages.kubernetes_initialize import KubernetesInitialize
 from tests import charts
 
@@ -63,11 +64,51 @@ def test_rights_for_it_are_asked_for_where_it_is_brought() -> None:
     assert ("statefulsets", "dev-storage") in more
 
 
-def claim(name: str, volume: str, namespace: str) -> dict[str, object]:
+def claim(
+    name: str, volume: str, namespace: str, storage_class: str = "", mode: str = "ReadWriteOnce"
+) -> dict[str, object]:
     metadata = {"name": name, "namespace": namespace, "labels": {}}
-    spec = {"volumeName": volume}
+    spec = {
+        "volumeName": volume,
+        "storageClassName": storage_class,
+        "accessModes": [mode],
+        "resources": {"requests": {"storage": "70Gi"}},
+    }
     kind = "PersistentVolumeClaim"
     return {"apiVersion": "v1", "kind": kind, "metadata": metadata, "spec": spec}
+
+
+SIZES = "storage: {shared_filesystem: 60Gi, conda_store: 10Gi%s}"
+
+
+def test_files_of_a_storage_class_do_not_move_to_it_by_themselves(tmp_path: Path) -> None:
+    config = made("namespace: dev", SIZES % "")
+    with api(tmp_path) as served:
+        served.add(claim("shared", "pvc-1", "dev", "files", "ReadWriteMany"), namespace="dev")
+        [told] = _fixed(config, served.cluster)
+        assert "it is of StorageClass files and can't become one of demo-dev-shared" in told
+        mine = claim("shared", "demo-dev-shared", "dev", "demo-dev-shared", "ReadWriteMany")
+        served.add(mine, namespace="dev")
+        assert list(_fixed(config, served.cluster)) == []
+        [told] = _fixed(
+            made("namespace: dev", SIZES % ", shared_storage_class: files"), served.cluster
+        )
+        assert "can't become one of files" in told
+
+
+def test_it_grows_as_the_volume_behind_it_does(tmp_path: Path) -> None:
+    larger = made("namespace: dev", SIZES.replace("60", "80") % "")
+    with api(tmp_path) as served:
+        mine = claim("shared", "demo-dev-shared", "dev", "demo-dev-shared", "ReadWriteMany")
+        served.add(mine, namespace="dev")
+        space = "dev-storage"
+        served.add(claim("nfs-server", "pvc-1", space, "disks"), namespace=space)
+        disks = {"metadata": {"name": "disks"}, "allowVolumeExpansion": True}
+        served.objects["/apis/storage.k8s.io/v1/storageclasses/disks"] = disks
+        assert list(_fixed(larger, served.cluster)) == []
+        disks["allowVolumeExpansion"] = False
+        [told] = _fixed(larger, served.cluster)
+        assert "StorageClass disks lets none grow" in told
 
 
 def test_kept_is_the_volume_behind_it_and_not_the_way_there(tmp_path: Path) -> None:
