@@ -89,7 +89,7 @@ def wait_for(condition: Callable[[], bool], what: str, seconds: float = 180) -> 
 
 
 def kill_server(deployment: ClusterDeployment) -> None:
-    """End the server's pod at once, as the end of its node does, and wait for the next one."""
+    """End the server's pod at once, as that of its node does, and wait for the next one."""
     path = server(deployment, "pods")
     before = deployment.cluster.request("GET", path)["metadata"]["uid"]
     deployment.cluster.request("DELETE", path, gracePeriodSeconds=0)

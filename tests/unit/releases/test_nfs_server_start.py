@@ -18,15 +18,15 @@ NO_EXPORT = "main :NFS STARTUP :WARN :No export entries found in configuration f
 HARMLESS = "gsh_dbus_pkginit :DBUS :CRIT :dbus_bus_get failed"
 
 
-def serve(folder: Path, *lines: str) -> tuple[int, list[str], bool]:
-    """Run the script, whose server says these lines and ends after a second unless told to.
+def serve(folder: Path, *lines: str, ends: str = "sleep 0.3 & wait") -> tuple[int, list[str], bool]:
+    """Run the script, whose server says these lines and then ends as it `ends`.
 
     Returns:
         How the server ended, what was printed, and whether it was said to have started.
     """
     server = folder / "ganesha.nfsd"
     said = "".join(f"echo '{line}'\n" for line in lines)
-    server.write_text(f"#!/bin/sh\ntrap 'echo ended; exit 3' TERM\n{said}sleep 1 & wait\n")
+    server.write_text(f"#!/bin/sh\ntrap 'echo ended; exit 3' TERM\n{said}{ends}\n")
     server.chmod(0o755)
     (folder / "export").mkdir(mode=0o700)
     script = SCRIPT.read_text("utf-8").replace("/run/ganesha", str(folder))
@@ -61,7 +61,8 @@ def test_a_server_that_lacks_the_files_is_ended_and_says_why_last(
     lines: list[str], why: str, tmp_path: Path
 ) -> None:
     code, told, ready = serve(tmp_path, *lines, STARTED)
-    assert (code, ready) == (3, False)
+    assert code
+    assert not ready
     assert told[-1] == f"/export can't be lent: {why}"
 
 
@@ -70,3 +71,14 @@ def test_a_start_before_this_one_counts_for_nothing(tmp_path: Path) -> None:
     (tmp_path / "log").touch()
     code, _, ready = serve(tmp_path, HARMLESS)
     assert (code, ready) == (0, False)
+
+
+def test_its_last_words_are_told_however_soon_it_ends(tmp_path: Path) -> None:
+    code, told, ready = serve(tmp_path, "CRIT: no such setting", ends="exit 2")
+    assert (code, told, ready) == (2, ["CRIT: no such setting"], False)
+
+
+def test_it_ends_when_the_pod_is_to_end(tmp_path: Path) -> None:
+    code, told, _ = serve(tmp_path, STARTED, ends="kill $PPID; sleep 1 & wait")
+    assert code
+    assert told == [STARTED, "ended"]

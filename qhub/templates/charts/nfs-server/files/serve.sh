@@ -32,4 +32,10 @@ tell <"$log" &
 
 # The kubelet made the folder for root alone; whoever mounts it may pass through.
 chmod 0755 /export
-exec ganesha.nfsd -F -L STDOUT -p /run/ganesha/ganesha.pid -f /etc/qhub/ganesha.conf >"$log" 2>&1
+ganesha.nfsd -F -L STDOUT -p /run/ganesha/ganesha.pid -f /etc/qhub/ganesha.conf >"$log" 2>&1 &
+server=$!
+trap 'kill "$server"' TERM
+code=0
+wait "$server" || code=$?
+wait # for the end of both, and the last of what it said
+exit "$code"
