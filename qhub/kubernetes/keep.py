@@ -6,13 +6,14 @@ claim that it had is loosened, so that the next claim of that name gets it and n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from qhub.kubernetes.cluster import Cluster, absent_is_done
 from qhub.kubernetes.helm import MERGE
 from qhub.kubernetes.owned import is_own
 from qhub.kubernetes.spaces import LENT, storage
+from qhub.kubernetes.waiting import Say
 
 KEPT_FOR, RECLAIM = "qhub/kept-for", "qhub/reclaim-policy"
 """Annotations: the deployment that a volume is kept for, and what was to become of it before."""
@@ -24,8 +25,6 @@ _HOME = ("component", "singleuser-storage")
 """Label of a claim that is somebody's home."""
 
 _POLICY = "persistentVolumeReclaimPolicy"
-
-Say = Callable[[str], None]
 
 
 def hold(cluster: Cluster, namespace: str, deployment: str, say: Say) -> None:

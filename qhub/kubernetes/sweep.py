@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from qhub.errors import ClusterError
 from qhub.kubernetes.cluster import ABSENT, CONFLICT, Cluster, absent_is_done
 from qhub.kubernetes.owned import OWNER, PART, is_own
 from qhub.kubernetes.remains import Remnant, inside
+from qhub.kubernetes.waiting import Say
 
 GRACE_SECONDS = 10
 """What people's programs get to end in order."""
@@ -47,9 +48,7 @@ def end_pods(cluster: Cluster, namespace: str) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def remove_namespace(
-    cluster: Cluster, namespace: str, deployment: str, say: Callable[[str], None]
-) -> None:
+def remove_namespace(cluster: Cluster, namespace: str, deployment: str, say: Say) -> None:
     """Remove a deployment's namespace with all that is in it; one of somebody else's stays.
 
     Raises:
