@@ -55,7 +55,8 @@ def scaffold(answers: Answers) -> str:
     """The text of a configuration file. Values are not checked here: `parse` the result."""
     parts = [_head(answers), _reached(answers), _block(answers), _security(answers)]
     local = answers.provider == "local"
-    parts += [_PROFILES + _GPU, _ENVIRONMENTS] if local else [_PROFILES, _STORAGE]
+    storage = _STORAGE + (_SHARED if answers.provider == "existing" else "")
+    parts += [_PROFILES + _GPU, _ENVIRONMENTS] if local else [_PROFILES, storage]
     return "\n".join(part for part in parts if part)
 
 
@@ -209,3 +210,7 @@ _STORAGE = dedent("""\
       conda_store: 60Gi
       shared_filesystem: 100Gi   # homes and shared folders
     """)
+
+_SHARED = """\
+  # shared_storage_class: NAME   # that several nodes can mount; without it an NFS server is brought
+"""

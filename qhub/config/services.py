@@ -180,7 +180,7 @@ class Storage(Section):
     shared_storage_class: Title | None = Field(
         None,
         description="StorageClass of the shared file system. Default: the cloud's own file "
-        "system; `provider: existing` needs one that several nodes can mount.",
+        "system, on `provider: existing` an NFS server that is brought.",
     )
     shared_access_mode: Literal["ReadWriteMany", "ReadWriteOnce"] = Field(
         "ReadWriteMany",
