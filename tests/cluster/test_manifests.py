@@ -11,6 +11,7 @@ import yaml
 from kubernetes.dynamic.exceptions import ConflictError, NotFoundError
 
 from qhub.kubernetes.cluster import Cluster
+from qhub.kubernetes.spaces import storage
 from qhub.stages.base import Place
 from qhub.stages.dask_gateway import definitions
 from tests import charts, existing
@@ -24,18 +25,20 @@ TRIED = {"dry_run": "All", "field_manager": "qhub-tests"}
 
 @pytest.fixture(scope="module")
 def api(cluster: Cluster) -> Iterator[Any]:
-    """A client; the namespace and the kinds are there, as a deployment would have them."""
+    """A client; the namespaces and the kinds are there, as a deployment would have them."""
     kinds = definitions(Place(cluster.access.context, existing.NAMESPACE, "dry-run"), print)
     kinds.hold()
     api = inventory.client_of(cluster)
     namespaces = api.resources.get(api_version="v1", kind="Namespace")
-    metadata = {"name": existing.NAMESPACE, "labels": {LEVEL: "baseline"}}
-    with suppress(ConflictError):  # an earlier run was ended
-        namespaces.create(body={"metadata": metadata})
+    levels = {existing.NAMESPACE: "baseline", storage(existing.NAMESPACE): "privileged"}
+    for name, level in levels.items():
+        with suppress(ConflictError):  # an earlier run was ended
+            namespaces.create(body={"metadata": {"name": name, "labels": {LEVEL: level}}})
     yield api
     kinds.release()
-    with suppress(NotFoundError):
-        namespaces.delete(name=existing.NAMESPACE)
+    for name in levels:
+        with suppress(NotFoundError):
+            namespaces.delete(name=name)
 
 
 @pytest.mark.parametrize("choice", existing.CHOICES)
