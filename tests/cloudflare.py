@@ -11,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import pytest
+
 TOKEN = "a token of the zone"
 ZONE = "023e105f4ecef8ad9ca31a8372d0c353"
 
@@ -90,8 +92,11 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(zone: str) -> Iterator[Cloudflare]:
+def serving(zone: str, patch: pytest.MonkeyPatch) -> Iterator[Cloudflare]:
+    """One that is taken for Cloudflare, and the token that it wants in `$ZONE_TOKEN`."""
     with Cloudflare(zone) as server:
+        patch.setenv("CLOUDFLARE_BASE_URL", server.url)
+        patch.setenv("ZONE_TOKEN", TOKEN)
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:

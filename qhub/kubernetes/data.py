@@ -23,8 +23,9 @@ from qhub.backup.owners import Owners
 from qhub.errors import BackupError, ClusterError
 from qhub.kubernetes.cluster import Access, Cluster, absent_is_done, told
 from qhub.kubernetes.pods import USERNAME
-from qhub.kubernetes.quiet import PATIENCE_SECONDS, quiet
+from qhub.kubernetes.quiet import PATIENCE_SECONDS, hub_path, quiet
 from qhub.kubernetes.rollout import last_warning
+from qhub.kubernetes.spaces import SHARED
 
 JOB = "qhub-files"
 DATABASE_CLAIM = "hub-db-dir"
@@ -167,7 +168,7 @@ class ClusterData(FarTrees):
         """
         from kubernetes.stream import stream
 
-        hub, settings = self._cluster.request("GET", self._hub_path), self._settings()
+        hub, settings = self._cluster.request("GET", hub_path(self._namespace)), self._settings()
         self._make_homes(settings, places)
         homes = self._homes()
         if write:  # the others may be in use, on other nodes
@@ -210,10 +211,6 @@ class ClusterData(FarTrees):
         """End people's servers and Dask clusters and stop the hub; start it again afterwards."""
         return quiet(self._cluster, self._namespace)
 
-    @property
-    def _hub_path(self) -> str:
-        return f"/apis/apps/v1/namespaces/{self._namespace}/deployments/hub"
-
     def _settings(self) -> dict[str, Any]:
         """What the hub was deployed with."""
         secret = self._cluster.secret(self._namespace, "qhub-hub") or {}
@@ -241,7 +238,7 @@ class ClusterData(FarTrees):
         self, hub: dict[str, Any], homes: dict[str, str], *, database: bool, write: bool
     ) -> dict[str, Any]:
         spec = hub["spec"]["template"]["spec"]
-        claims = {"/files": "shared", **({"/hub": DATABASE_CLAIM} if database else {})}
+        claims = {"/files": SHARED, **({"/hub": DATABASE_CLAIM} if database else {})}
         claims |= {f"/claims/{claim}": claim for claim in homes.values()}
         volumes = [
             {"name": f"v{number}", "persistentVolumeClaim": {"claimName": claim}}

@@ -12,13 +12,13 @@ from typing import Any
 from qhub.kubernetes.cluster import Cluster, absent_is_done
 from qhub.kubernetes.helm import MERGE
 from qhub.kubernetes.owned import is_own
-from qhub.kubernetes.spaces import LENT, storage
+from qhub.kubernetes.spaces import LENT, SHARED, storage
 from qhub.kubernetes.waiting import Say
 
 KEPT_FOR, RECLAIM = "qhub/kept-for", "qhub/reclaim-policy"
 """Annotations: the deployment that a volume is kept for, and what was to become of it before."""
 
-NAMED = ("shared", LENT, "hub-db-dir", "data-conda-store-database-0")
+NAMED = (SHARED, LENT, "hub-db-dir", "data-conda-store-database-0")
 """Claims of homes, shared folders and environments, and of the databases that know of them."""
 
 _HOME = ("component", "singleuser-storage")

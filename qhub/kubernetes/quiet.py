@@ -68,15 +68,16 @@ def _listed(cluster: Cluster, path: str, **query: str) -> list[str]:
 
 def _replicas(cluster: Cluster, namespace: str) -> int:
     """How many pods the hub has; had, where a run that stopped it was killed."""
-    hub: dict[str, Any] = cluster.request("GET", _hub(namespace))
+    hub: dict[str, Any] = cluster.request("GET", hub_path(namespace))
     noted = (hub["metadata"].get("annotations") or {}).get(STOPPED, "0")
     return int(hub["spec"]["replicas"]) or int(noted)
 
 
 def _scale(cluster: Cluster, namespace: str, replicas: int, *, note: str | None) -> None:
     body = {"metadata": {"annotations": {STOPPED: note}}, "spec": {"replicas": replicas}}
-    cluster.request("PATCH", _hub(namespace), body, content_type=MERGE)
+    cluster.request("PATCH", hub_path(namespace), body, content_type=MERGE)
 
 
-def _hub(namespace: str) -> str:
+def hub_path(namespace: str) -> str:
+    """Where the cluster keeps the hub's Deployment."""
     return f"/apis/apps/v1/namespaces/{namespace}/deployments/hub"

@@ -1,6 +1,9 @@
-"""The namespaces of a deployment: its own, and beside it those of what needs more rights."""
+"""The namespaces of a deployment, its own and those beside it, and where its files are in them."""
 
 from __future__ import annotations
+
+SHARED = "shared"
+"""The claim of homes, shared folders and environments."""
 
 LENT = "nfs-server"
 """The claim of the volume that an NFS server lends to the others."""

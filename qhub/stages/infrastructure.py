@@ -108,9 +108,6 @@ class LocalInfrastructure(Stage[MachineSettings, LocalOutputs]):
         return machine.notices if machine else []
 
 
-SHARED = "shared"
-"""The claim of homes, shared folders and environments."""
-
 _MOVE = (
     "leave `storage` as it was, or move the files: qhub backup, qhub destroy, deploy, qhub restore"
 )
@@ -222,7 +219,7 @@ def _room(config: Config, cluster: Cluster, labels: dict[str, str]) -> Finding:
 
 def _fixed(config: Config, cluster: Cluster) -> Iterator[str]:
     """What the volumes of people's files, where they are there, can't become."""
-    from qhub.kubernetes.spaces import LENT, storage
+    from qhub.kubernetes.spaces import LENT, SHARED, storage
     from qhub.kubernetes.volumes import obstacles
 
     asked, space = config.storage, config.namespace

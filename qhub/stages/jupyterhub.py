@@ -318,7 +318,7 @@ class KubernetesJupyterHub(ReleaseStage[KubernetesInputs, KubernetesOutputs]):
         found = pods(reach(outputs.context), outputs.namespace)
         return sorted({pod.user for pod in found if pod.user and pod.state == "Running"})
 
-    def data(self, outputs: KubernetesOutputs) -> Source | Away | None:
+    def data(self, outputs: KubernetesOutputs) -> Away:
         from qhub.kubernetes.data import ClusterData
 
         return ClusterData(outputs.context, outputs.namespace)

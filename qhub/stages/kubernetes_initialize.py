@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from qhub.config import Config
 from qhub.errors import ClusterError, StageError
-from qhub.kubernetes.spaces import gpu, storage
+from qhub.kubernetes.spaces import SHARED, gpu, storage
 from qhub.releases import nfs_server
 from qhub.releases.chart import mirrored
 from qhub.stages import release
@@ -174,7 +174,7 @@ class KubernetesInitialize(Stage[InitializeInputs, InitializeOutputs]):
     def example(self, config: Config) -> InitializeOutputs:
         return InitializeOutputs(
             namespace=config.namespace,
-            shared_claim="shared",
+            shared_claim=SHARED,
             priority_classes=priority_classes(config),
             storage_namespace=storage(config.namespace) if nfs_server.wanted(config) else None,
         )
@@ -186,13 +186,9 @@ class KubernetesInitialize(Stage[InitializeInputs, InitializeOutputs]):
             wait_ready(self.name, outputs.context, space, stateful_sets=[SERVER], say=say)
 
     def resume(self, config: Config, context: str) -> str | None:
-        from qhub.kubernetes import helm
-        from qhub.kubernetes.cluster import reach
-
         if not nfs_server.wanted(config):
             return None
-        found = helm.forget_pending(reach(context), storage(config.namespace), SERVER)
-        return f"the release {SERVER} was left {found}" if found else None
+        return release.resume(context, storage(config.namespace), SERVER)
 
     def drift(self, outputs: InitializeOutputs) -> dict[str, str]:
         from qhub.kubernetes.cluster import reach

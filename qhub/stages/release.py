@@ -28,13 +28,8 @@ class ReleaseStage(Stage[InputsT, ClusterT]):
         return True
 
     def resume(self, config: Config, context: str) -> str | None:
-        from qhub.kubernetes import helm
-        from qhub.kubernetes.cluster import reach
-
-        for name in self.made:
-            if found := helm.forget_pending(reach(context), config.namespace, name):
-                return f"the release {name} was left {found}"
-        return None
+        left = (resume(context, config.namespace, name) for name in self.made)
+        return next(filter(None, left), None)
 
     def drift(self, outputs: ClusterT) -> dict[str, str]:
         if not self.has_made(outputs):
@@ -53,6 +48,15 @@ class ReleaseStage(Stage[InputsT, ClusterT]):
         if not self.has_made(outputs):
             return []
         return [shown(outputs.context, outputs.namespace, name) for name in self.made]
+
+
+def resume(context: str, namespace: str, name: str) -> str | None:
+    """Have the next apply take up a release that was left half done; returns what was found."""
+    from qhub.kubernetes import helm
+    from qhub.kubernetes.cluster import reach
+
+    found = helm.forget_pending(reach(context), namespace, name)
+    return f"the release {name} was left {found}" if found else None
 
 
 def drift(context: str, namespace: str, name: str) -> str:

@@ -187,9 +187,7 @@ def test_the_record_of_the_domain_comes_and_goes(
     entry: ClusterDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     zone, before = entry.domain.partition(".")[2], entry.config
-    with serving(zone) as cloudflare:
-        monkeypatch.setenv("CLOUDFLARE_BASE_URL", cloudflare.url)
-        monkeypatch.setenv("ZONE_TOKEN", TOKEN)
+    with serving(zone, monkeypatch) as cloudflare:
         credentials = {"api_token": {"env": "ZONE_TOKEN"}}
         record = {"provider": "cloudflare", "credentials": credentials, "auto_provision": True}
         entry.config = {**before, "dns": record}

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from tests.cluster.conftest import node_address, resolve
 from tests.cluster.deployment import ClusterDeployment, new_deployment
 from tests.cluster.test_safety import exists, is_locked, kill_when
 from tests.local.browser import Person
+from tests.local.deployment import wait_until
 
 pytestmark = [
     pytest.mark.slow,
@@ -28,6 +28,9 @@ pytestmark = [
 ]
 
 STAGE = "03-kubernetes-initialize"
+PATIENCE_SECONDS = 180
+"""How long the server may take to come or go."""
+
 OWNED = "import os; s = os.stat({path!r}); print(s.st_uid, s.st_gid, oct(s.st_mode & 0o7777))"
 TRIES = """\
 import os
@@ -81,13 +84,6 @@ def is_ready(deployment: ClusterDeployment) -> bool:
     return bool(found["status"].get("readyReplicas"))
 
 
-def wait_for(condition: Callable[[], bool], what: str, seconds: float = 180) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.5)
-
-
 def kill_server(deployment: ClusterDeployment) -> None:
     """End the server's pod at once, as that of its node does, and wait for the next one."""
     path = server(deployment, "pods")
@@ -99,8 +95,8 @@ def kill_server(deployment: ClusterDeployment) -> None:
             return False
         return bool(deployment.cluster.request("GET", path)["metadata"]["uid"] != before)
 
-    wait_for(is_another, "no other pod came")
-    wait_for(lambda: is_ready(deployment), "the server did not come back")
+    wait_until(is_another, PATIENCE_SECONDS)
+    wait_until(lambda: is_ready(deployment), PATIENCE_SECONDS)
 
 
 def write(person: Person, path: str, text: str, mode: str = "w") -> str:
@@ -179,12 +175,12 @@ def test_a_server_that_drifted_is_put_right_and_a_dead_one_is_destroyed(
     drift = [text for stage in status(lending)["stages"] for text in stage["drift"]]
     assert any("nfs-server" in text and "spec.replicas is 0, not 1" in text for text in drift)
     lending.deploy()
-    wait_for(lambda: is_ready(lending), "the server did not come back")
+    wait_until(lambda: is_ready(lending), PATIENCE_SECONDS)
 
     ada = lending.at_work("ada")
     write(ada, "own", "what ada made")
     cluster.request("DELETE", server(lending))  # with people's pods still at their files
-    wait_for(lambda: not exists(cluster, server(lending, "pods")), "the server did not go")
+    wait_until(lambda: not exists(cluster, server(lending, "pods")), PATIENCE_SECONDS)
     done = lending.qhub("destroy", "--yes")
     assert done.returncode == 0, done.stderr
     assert "puts the NFS server right first" in done.stderr

@@ -1,4 +1,9 @@
-mock_provider "kubernetes" {}
+mock_provider "kubernetes" {
+  override_resource {
+    target = kubernetes_service_v1.nfs[0]
+    values = { spec = { cluster_ip = "203.0.113.49" } }
+  }
+}
 
 mock_provider "helm" {}
 
@@ -248,11 +253,6 @@ run "lends_a_volume_by_nfs" {
     shared = { size = "50Gi", access_mode = "ReadWriteMany" }
   }
 
-  override_resource {
-    target = kubernetes_service_v1.nfs[0]
-    values = { spec = { cluster_ip = "203.0.113.49" } }
-  }
-
   override_data {
     target = data.kubernetes_resource.api
     values = { object = { endpoints = [] } }
@@ -297,11 +297,6 @@ run "grows_behind_the_server" {
   variables {
     nfs    = { values = { image = "registry.example.org/ganesha:4" } }
     shared = { size = "80Gi", access_mode = "ReadWriteMany" }
-  }
-
-  override_resource {
-    target = kubernetes_service_v1.nfs[0]
-    values = { spec = { cluster_ip = "203.0.113.49" } }
   }
 
   assert {

@@ -11,7 +11,7 @@ from qhub.config import Config, parse
 from qhub.dns import publish, zone_of
 from qhub.errors import DnsError
 from qhub.stages.kubernetes_ingress import IngressOutputs, KubernetesIngress
-from tests.cloudflare import TOKEN, Cloudflare, serving
+from tests.cloudflare import Cloudflare, serving
 
 OWNER = "demo-dev"
 
@@ -34,9 +34,7 @@ security:
 
 @pytest.fixture
 def cloudflare(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloudflare]:
-    with serving("example.org") as server:
-        monkeypatch.setenv("CLOUDFLARE_BASE_URL", server.url)
-        monkeypatch.setenv("ZONE_TOKEN", TOKEN)
+    with serving("example.org", monkeypatch) as server:
         yield server
 
 

@@ -11,7 +11,7 @@ from moto import mock_aws
 from qhub.config.services import Dns
 from qhub.dns import Record, Zone, publish, withdraw, zone_of
 from qhub.errors import DnsError, MissingSecret
-from tests.cloudflare import TOKEN, Cloudflare, serving
+from tests.cloudflare import Cloudflare, serving
 
 DOMAIN = "hub.science.example.org"
 CLOUDFLARE = Dns.model_validate(
@@ -30,9 +30,7 @@ ROUTE53 = Dns.model_validate(
 
 @pytest.fixture
 def cloudflare(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloudflare]:
-    with serving("science.example.org") as server:
-        monkeypatch.setenv("CLOUDFLARE_BASE_URL", server.url)
-        monkeypatch.setenv("ZONE_TOKEN", TOKEN)
+    with serving("science.example.org", monkeypatch) as server:
         yield server
 
 
